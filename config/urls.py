@@ -1,0 +1,9 @@
+"""The one place that names the apps."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("integration.urls")),
+]

@@ -1,0 +1,197 @@
+"""One way to find a client in the CRM, for calls, chats and requests alike.
+
+Everything is asked in one request: the search by phone or e-mail, and lists that refer to what it finds. How the
+vendor resolves such a reference to a list is not promised, so nothing is taken on trust: rows that the search did not
+name are dropped, and what is missing is asked for by number.
+"""
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from crm_bitrix.actions import Answer, Command, Json, Question
+from crm_bitrix.payloads import ENTITY_TYPE_ID, TYPE_NAME
+
+NEW, REPEAT_OPEN, REPEAT_CLOSED = "new", "repeat_open", "repeat_closed"
+
+_SELECT = ("id", "title", "name", "lastName", "assignedById", "stageId", "stageSemanticId", "categoryId")
+_DEAL_SELECT = (*_SELECT, "contactId", "companyId", "updatedTime")
+_FINAL = ("S", "F")
+
+
+@dataclass(frozen=True)
+class CrmObject:
+    """A lead, deal, contact or company as far as decisions need it. `owner_id` 0 = not known."""
+
+    type: str
+    id: int
+    owner_id: int = 0
+    name: str = ""
+    is_open: bool = True
+    client: tuple[str, int] | None = None
+    changed_at: str = ""
+
+    @property
+    def code(self) -> str:
+        return f"{self.type}:{self.id}"
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who a phone or an e-mail belongs to in the CRM.
+
+    `candidates` are the contacts, companies and open leads found, the best first; `deals` the deals of these
+    contacts and companies, the most recently changed first.
+    """
+
+    candidates: tuple[CrmObject, ...] = ()
+    deals: tuple[CrmObject, ...] = ()
+    has_final_lead: bool = False
+
+    @property
+    def main(self) -> CrmObject | None:
+        """The object that owns the communication."""
+        return self.candidates[0] if self.candidates else None
+
+    @property
+    def open_deals(self) -> tuple[CrmObject, ...]:
+        return tuple(deal for deal in self.deals if deal.is_open)
+
+    @property
+    def open_lead(self) -> CrmObject | None:
+        return next((found for found in self.candidates if found.type == "lead"), None)
+
+    @property
+    def state(self) -> str:
+        """new (nobody), repeat_open (an open lead or deal), repeat_closed (known, but nothing is open)."""
+        if self.open_lead or self.open_deals:
+            return REPEAT_OPEN
+        return REPEAT_CLOSED if self.candidates or self.has_final_lead else NEW
+
+    @property
+    def owners(self) -> Mapping[str, int]:
+        """Type of object → the owner of the one that counts."""
+        found = (*self.open_deals[:1], *self.candidates)
+        return {item.type: item.owner_id for item in reversed(found) if item.owner_id}
+
+    def trace(self) -> Json:
+        """For the journal: all candidates, in order."""
+        return {
+            "step": "client",
+            "state": self.state,
+            "candidates": [candidate.code for candidate in self.candidates],
+            "deals": [{"id": deal.id, "open": deal.is_open} for deal in self.deals],
+        }
+
+
+def find_client(keys: Sequence[str], *, order: Sequence[str]) -> Generator[Question, Answer, Client]:
+    """Find the client by his keys (`phone:+7…`, `email:…`). `order` ranks contact, company and lead.
+
+    Final leads are not candidates. Inside a type: has an open deal, then the newest.
+    """
+    answer = yield search_question(keys)
+    found = _found_ids(answer)
+    objects = {item.code: item for item in _rows(answer, ("leads", "contacts", "deals")) if _is_wanted(item, found)}
+    missing = sorted(set(found) - {(item.type, item.id) for item in objects.values()})
+    if missing:
+        details = yield _details_question(missing)
+        objects |= {item.code: item for item in _details(details, missing)}
+    return choose(objects.values(), order=order)
+
+
+def search_question(keys: Sequence[str]) -> Question:
+    """Search by every key, and list what the first search finds."""
+    commands = [(f"find{number}", _find(key)) for number, key in enumerate(keys)]
+    references = {name: f"$result[find0][{name}]" for name in ("LEAD", "CONTACT")}
+    lists = [
+        ("leads", _list("lead", {"@id": references["LEAD"]}, _SELECT)),
+        ("contacts", _list("contact", {"@id": references["CONTACT"]}, _SELECT)),
+        ("deals", _list("deal", {"@contactId": references["CONTACT"]}, _DEAL_SELECT)),
+    ]
+    return Question(tuple(commands + lists), client_keys=tuple(keys))
+
+
+def _find(key: str) -> Command:
+    kind, _, value = key.partition(":")
+    return Command("crm.duplicate.findbycomm", {"type": kind.upper(), "values": [value]})
+
+
+def _list(item: str, condition: Mapping[str, Json], select: Sequence[str]) -> Command:
+    params = {
+        "entityTypeId": ENTITY_TYPE_ID[item],
+        "filter": condition,
+        "select": list(select),
+        "order": {"id": "DESC"},
+        "start": -1,
+    }
+    return Command("crm.item.list", params)
+
+
+def _found_ids(answer: Answer) -> tuple[tuple[str, int], ...]:
+    """What the portal found and what we remember, as (type, id)."""
+    found = [answer.result(name) for name in answer.results if name.startswith("find")]
+    seen = [
+        (kind.lower(), int(number)) for part in found if isinstance(part, Mapping) for kind in part for number in part[kind]
+    ]
+    return tuple(dict.fromkeys((*seen, *answer.links)))
+
+
+def _rows(answer: Answer, names: Iterable[str]) -> Iterable[CrmObject]:
+    for name in names:
+        yield from (read_object(row) for row in (answer.result(name) or {}).get("items", ()))
+
+
+def _is_wanted(item: CrmObject, found: Sequence[tuple[str, int]]) -> bool:
+    return (item.client in found) if item.type == "deal" else (item.type, item.id) in found
+
+
+def read_object(row: Mapping[str, Json]) -> CrmObject:
+    """One row of `crm.item.list` or `.get`."""
+    contact, company = int(row.get("contactId") or 0), int(row.get("companyId") or 0)
+    person = " ".join(str(row[part]) for part in ("name", "lastName") if row.get(part))
+    return CrmObject(
+        type=TYPE_NAME[int(row["entityTypeId"])],
+        id=int(row["id"]),
+        owner_id=int(row.get("assignedById") or 0),
+        name=person or str(row.get("title") or ""),
+        is_open=row.get("stageSemanticId") not in _FINAL,
+        client=("contact", contact) if contact else ("company", company) if company else None,
+        changed_at=str(row.get("updatedTime") or ""),
+    )
+
+
+def _details_question(missing: Sequence[tuple[str, int]]) -> Question:
+    """Ask for objects by number: the list may lag behind, `get` does not. Deals of those found the hard way, too."""
+    one_by_one = [
+        (f"{kind}{number}", Command("crm.item.get", {"entityTypeId": ENTITY_TYPE_ID[kind], "id": number}))
+        for kind, number in missing[:40]
+    ]
+    owners = {kind: [number for type_, number in missing if type_ == kind] for kind in ("contact", "company")}
+    deals = [
+        (f"deals_of_{kind}", _list("deal", {f"@{kind}Id": numbers}, _DEAL_SELECT))
+        for kind, numbers in owners.items()
+        if numbers
+    ]
+    return Question((*one_by_one, *deals))
+
+
+def _details(answer: Answer, missing: Sequence[tuple[str, int]]) -> Iterable[CrmObject]:
+    for kind, number in missing:
+        found = answer.result(f"{kind}{number}")
+        if found:
+            yield read_object(found["item"])
+    yield from _rows(answer, ("deals_of_contact", "deals_of_company"))
+
+
+def choose(objects: Iterable[CrmObject], *, order: Sequence[str]) -> Client:
+    """Rank what was found. Deals whose client is among the objects count for it."""
+    found = tuple(objects)
+    deals = sorted((item for item in found if item.type == "deal"), key=lambda deal: deal.changed_at, reverse=True)
+    with_open_deal = {deal.client for deal in deals if deal.is_open}
+    candidates = sorted(
+        (item for item in found if item.type in order and (item.type != "lead" or item.is_open)),
+        key=lambda item: (order.index(item.type), (item.type, item.id) not in with_open_deal, -item.id),
+    )
+    has_final_lead = any(item.type == "lead" and not item.is_open for item in found)
+    return Client(tuple(candidates), tuple(deals), has_final_lead)
+
+

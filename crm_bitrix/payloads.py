@@ -1,0 +1,147 @@
+"""Our words → the vendor's: every change we make in a portal is built here, and only here its fields have names.
+
+Sources: https://apidocs.bitrix24.com/api-reference/telephony/, …/crm/universal/, …/chats/notifications/
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from crm_bitrix.actions import Action, Joined, Json, ResultOf
+
+ENTITY_TYPE_ID = {"lead": 1, "deal": 2, "contact": 3, "company": 4}
+TYPE_NAME = {number: name for name, number in ENTITY_TYPE_ID.items()}
+ORIGINATOR = "uis"
+
+OUTGOING, INCOMING, REDIRECTED, CALLBACK = 1, 2, 3, 4
+ANSWERED, MISSED = "200", "304"
+
+Id = int | ResultOf
+
+
+def phone_field(phone: str) -> dict[str, Json]:
+    return {"typeId": "PHONE", "valueType": "WORK", "value": phone}
+
+
+def create_item(  # noqa: PLR0913 - the fields an object is born with
+    item: str,
+    *,
+    origin: str,
+    responsible_id: int,
+    title: str = "",
+    name: str = "",
+    phone: str = "",
+    source_id: str = "",
+    source_description: str = "",
+    stage_id: str = "",
+    pipeline_id: int | None = None,
+    contact_id: Id | None = None,
+    company_id: Id | None = None,
+    fields: Mapping[str, Json] | None = None,
+) -> Action:
+    """Make a lead, deal or contact with everything it should have from birth. The action's key is the item's name.
+
+    `origin` identifies the communication; by it the object is found again when the answer was lost.
+    """
+    own = {
+        "title": title,
+        "name": name,
+        "stageId": stage_id,
+        "categoryId": pipeline_id,
+        "sourceId": source_id,
+        "sourceDescription": source_description,
+        "contactId": contact_id,
+        "companyId": company_id,
+        "fm": [phone_field(phone)] if phone else None,
+    }
+    params = {
+        "entityTypeId": ENTITY_TYPE_ID[item],
+        "useOriginalUfNames": "Y",
+        "fields": {
+            **{key: value for key, value in own.items() if value not in ("", None)},
+            **(fields or {}),
+            "assignedById": responsible_id,
+            "opened": "Y",
+            "originatorId": ORIGINATOR,
+            "originId": origin,
+        },
+    }
+    return Action(key=item, method="crm.item.add", params=params, creates=item)
+
+
+def update_item(item: str, item_id: Id, fields: Mapping[str, Json], *, key: str) -> Action:
+    """Change fields of an object."""
+    params = {"entityTypeId": ENTITY_TYPE_ID[item], "id": item_id, "useOriginalUfNames": "Y", "fields": dict(fields)}
+    return Action(key=key, method="crm.item.update", params=params)
+
+
+def register_call(
+    *,
+    external_id: str,
+    user_id: int,
+    phone: str,
+    line: str,
+    call_type: int,
+    started_at: datetime,
+    is_shown: bool,
+    bound_to: tuple[str, Id] | None,
+    key: str = "register",
+) -> Action:
+    """Tell the portal of a call. `line` is the virtual number, digits only; `bound_to` a contact, company or lead."""
+    kind, bound_id = bound_to or ("", None)
+    params = {
+        "USER_ID": user_id,
+        "PHONE_NUMBER": phone,
+        "TYPE": call_type,
+        "CALL_START_DATE": started_at.isoformat(timespec="seconds"),
+        "LINE_NUMBER": line,
+        "EXTERNAL_CALL_ID": external_id,
+        "CRM_CREATE": 0,
+        "CRM_ENTITY_TYPE": kind.upper() or None,
+        "CRM_ENTITY_ID": bound_id,
+        "SHOW": int(is_shown),
+        "ADD_TO_CHAT": 0,
+    }
+    return Action(key=key, method="telephony.externalCall.register", params=params)
+
+
+def show_card(user_ids: tuple[int, ...], *, key: str, call_id: str | ResultOf) -> Action:
+    """Show the card of a call to these users."""
+    return Action(key, "telephony.externalCall.show", {"CALL_ID": call_id, "USER_ID": list(user_ids)})
+
+
+def hide_card(user_ids: tuple[int, ...], *, key: str, call_id: str | ResultOf) -> Action:
+    """Take the card of a call away from these users."""
+    return Action(key, "telephony.externalCall.hide", {"CALL_ID": call_id, "USER_ID": list(user_ids)})
+
+
+def finish_call(
+    *, call_id: str | ResultOf, user_id: int, duration_seconds: int, status: str, reason: str = "", key: str = "finish"
+) -> Action:
+    """Close a call in the portal: its statistics and its one activity are born here."""
+    params = {
+        "CALL_ID": call_id,
+        "USER_ID": user_id,
+        "DURATION": duration_seconds,
+        "STATUS_CODE": status,
+        "FAILED_REASON": reason or None,
+        "ADD_TO_CHAT": 0,
+    }
+    return Action(key=key, method="telephony.externalCall.finish", params=params)
+
+
+def bind_activity(item: str, item_id: Id, *, activity_id: int | ResultOf, key: str) -> Action:
+    """Show an activity in the timeline of one more object."""
+    params = {"activityId": activity_id, "entityTypeId": ENTITY_TYPE_ID[item], "entityId": item_id}
+    return Action(key=key, method="crm.activity.binding.add", params=params, is_optional=True)
+
+
+def notify(user_id: int, message: str | Joined, *, tag: str, key: str, after: tuple[str, ...] = ()) -> Action:
+    """Notify a user. A second notification with the same tag replaces the first, so a retry never rings twice."""
+    params = {"USER_ID": user_id, "MESSAGE": message, "TAG": tag}
+    return Action(key=key, method="im.notify.system.add", params=params, after=after, is_optional=True)
+
+
+def item_link(item: str, item_id: Id, text: str) -> Joined:
+    """A text that leads to the page of an object, in the BB code of notifications."""
+    number = item_id if isinstance(item_id, ResultOf) else str(item_id)
+    return Joined((f"[URL=/crm/{item}/details/", number, f"/]{text}[/URL]"))

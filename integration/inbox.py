@@ -1,0 +1,89 @@
+"""The inbox: store what was told, once, and ring; and the table of who understands what.
+
+The bottom of the house reaches the top through the dotted names below: this is also the map of the service.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from integration import lanes
+from integration.encryption import encrypt
+from integration.models import InboxEvent
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of communication by the dotted names of its functions.
+
+    `parse(event) -> Observation` reads a notification, `decide(facts, done, ruleset, now) -> Decision` says what is to
+    be done, `bonus_minutes(facts)` tells how urgent that is, `keep(communication, plan)` stores what else was planned.
+    """
+
+    parse_name: str
+    decide_name: str
+    urgency_name: str
+    keep_name: str
+
+    @cached_property
+    def parse(self) -> Any:
+        return import_string(self.parse_name)
+
+    @cached_property
+    def decide(self) -> Any:
+        return import_string(self.decide_name)
+
+    @cached_property
+    def urgency(self) -> Any:
+        return import_string(self.urgency_name)
+
+    @cached_property
+    def keep(self) -> Any:
+        return import_string(self.keep_name)
+
+
+KINDS: Mapping[str, Kind] = {
+    "call": Kind(
+        "telephony.events.parse_call", "telephony.plan.decide_call", "telephony.events.urgency", "telephony.records.keep"
+    ),
+}
+
+ROUNDS: Mapping[str, str] = {
+    "live": "crm_bitrix.rounds.live_round",
+    "bulk": "telephony.records.bulk_round",
+}
+"""Last part of a lane's name → what one round of it does."""
+
+_INSERT = (
+    "INSERT INTO integration_inboxevent (channel, source, name, dedupe_key, query, body, received_at, error) "
+    "VALUES (%s, %s, '', %s, %s, %s, %s, '') ON CONFLICT (channel, dedupe_key) DO NOTHING"
+)
+
+
+def receive(*, channel: str, source: InboxEvent.Source, lane: str | None, query: str, body: bytes) -> bool:
+    """Store one event raw and ring the lane that will read it. False when the very same event is stored already.
+
+    One INSERT and nothing else: this decides how many notifications a second the service accepts.
+    """
+    key = hashlib.sha256(query.encode() + b"\n" + body).hexdigest()
+    values = [
+        channel,
+        source.value,
+        key,
+        encrypt(query.encode()).decode() if query else "",
+        encrypt(body) if body else b"",
+        connection.ops.adapt_datetimefield_value(timezone.now()),
+    ]
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT, values)
+            is_new = cursor.rowcount == 1
+        if is_new and lane:
+            transaction.on_commit(lambda: lanes.ring(lane))
+    return is_new

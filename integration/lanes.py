@@ -1,0 +1,109 @@
+"""The ledger of the lanes: bell, lease, pause and the vendor's bucket. Every claim is a conditional UPDATE.
+
+    ring     asks the queue for a drain, unless one is running or was asked for a moment ago
+    acquire  takes the lease of a lane; hold prolongs it; release gives it back
+    pause    lets a lane rest after a failure that is not a communication's own
+    take     takes one request out of the portal's bucket
+
+A crash between any two of these costs time, never work: the lease runs out, the bell is rung again by `tick`.
+"""
+
+import secrets
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from integration.models import Lane
+
+LEASE = timedelta(seconds=45)
+RING_AGAIN = timedelta(seconds=5)
+PAUSES_SECONDS = (2, 5, 10, 30, 60, 120, 300, 600, 1800)
+LEAK_PER_SECOND = 2.0
+LIVE_LEVEL, BULK_LEVEL, ROUTING_LEVEL = 40.0, 25.0, 48.0
+
+
+def _free(now: datetime) -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+
+
+def _awake(now: datetime) -> Q:
+    return Q(paused_until__isnull=True) | Q(paused_until__lte=now)
+
+
+def ring(name: str) -> None:
+    """Ask for a drain of this lane. Only for lanes that sleep; call it outside transactions (`on_commit`)."""
+    now = timezone.now()
+    quiet = Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_AGAIN)
+    if Lane.objects.filter(_free(now), _awake(now), quiet, name=name).update(rung_at=now):
+        async_task("crm_bitrix.lane.drain", name)
+
+
+def acquire(name: str) -> str | None:
+    """Take the lease; None when somebody else holds it or the lane is paused."""
+    now, token = timezone.now(), secrets.token_hex(16)
+    lanes = Lane.objects.filter(_free(now), _awake(now), name=name)
+    return token if lanes.update(lease_token=token, lease_until=now + LEASE, rung_at=None) else None
+
+
+def hold(name: str, token: str) -> bool:
+    """Prolong the lease. False: it was taken away, stop and touch nothing."""
+    lanes = Lane.objects.filter(name=name, lease_token=token)
+    return bool(lanes.update(lease_until=timezone.now() + LEASE))
+
+
+def release(name: str, token: str) -> None:
+    """Give the lease back."""
+    Lane.objects.filter(name=name, lease_token=token).update(lease_token="", lease_until=None)
+
+
+def pause(name: str, *, reason: str, until: datetime | None = None, no_answer: bool = False) -> None:
+    """Let the lane rest: until the vendor's moment if it named one, else longer with every failure in a row.
+
+    Two requests in a row without an answer make it send one action at a time, until five clean rounds have passed.
+    """
+    lane = Lane.objects.get(name=name)
+    failures = lane.failures + 1
+    seconds = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS)) - 1]
+    rest = timezone.now() + timedelta(seconds=max(seconds, 5 if no_answer else 0))
+    Lane.objects.filter(name=name).update(
+        failures=failures,
+        paused_until=max(rest, until) if until and no_answer else until or rest,
+        pause_reason=reason[:200],
+        is_single=lane.is_single or (no_answer and lane.failures > 0),
+        clean_rounds=0,
+    )
+
+
+def wait(name: str, *, until: datetime, reason: str) -> None:
+    """Let the lane rest for something that is no failure, such as a full bucket."""
+    Lane.objects.filter(name=name).update(paused_until=until, pause_reason=reason[:200])
+
+
+def settle(name: str) -> None:
+    """Note a round without failure."""
+    lane = Lane.objects.get(name=name)
+    if not (lane.failures or lane.is_single or lane.pause_reason):
+        return
+    clean = lane.clean_rounds + 1
+    Lane.objects.filter(name=name).update(
+        failures=0, pause_reason="", paused_until=None, clean_rounds=clean, is_single=lane.is_single and clean < 5
+    )
+
+
+def take(bucket: str, *, level: float) -> datetime | None:
+    """Take one request out of the bucket that the named lane keeps for its portal.
+
+    Returns None when there was room below `level`, else the moment when there will be.
+    """
+    while True:
+        now = timezone.now()
+        lane = Lane.objects.get(name=bucket)
+        passed = (now - lane.bucket_at).total_seconds() if lane.bucket_at else 0.0
+        filled = max(0.0, lane.bucket_level - passed * LEAK_PER_SECOND) + 1
+        if filled > level:
+            return now + timedelta(seconds=(filled - level) / LEAK_PER_SECOND)
+        unchanged = Lane.objects.filter(name=bucket, bucket_level=lane.bucket_level, bucket_at=lane.bucket_at)
+        if unchanged.update(bucket_level=filled, bucket_at=now):
+            return None

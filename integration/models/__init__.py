@@ -1,0 +1,38 @@
+"""The tables that every app shares. Names and owners: docs/architecture.md."""
+
+from integration.models.communication import ClientLink, Communication, State
+from integration.models.dictionaries import EmployeeLink, UisItem
+from integration.models.inbox import InboxEvent
+from integration.models.lane import Lane
+from integration.models.portal import Brand, Credential, Portal
+from integration.models.settings import (
+    FieldMapping,
+    Filter,
+    NameTemplate,
+    NumberSettings,
+    ResponsibleRule,
+    SettingsRevision,
+    SettingsTab,
+    Stream,
+)
+
+__all__ = [
+    "Brand",
+    "ClientLink",
+    "Communication",
+    "Credential",
+    "EmployeeLink",
+    "FieldMapping",
+    "Filter",
+    "InboxEvent",
+    "Lane",
+    "NameTemplate",
+    "NumberSettings",
+    "Portal",
+    "ResponsibleRule",
+    "SettingsRevision",
+    "SettingsTab",
+    "State",
+    "Stream",
+    "UisItem",
+]

@@ -1,0 +1,67 @@
+"""The addresses that machines call: plain views, no session, no parsing, an answer at once."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from integration import inbox
+from integration.models import Credential, InboxEvent
+from integration.models.portal import hash_secret
+
+
+@csrf_exempt
+def uis_events(request: HttpRequest, credential_uuid: UUID, secret: str) -> HttpResponse:
+    """Take one UIS notification, GET or POST, of any content type.
+
+    200 stored (or seen before) · 404 unknown credential or wrong secret, without a body · 413 more than 1 MB ·
+    503 the database is away, UIS may try again.
+    """
+    try:
+        credential = Credential.objects.select_related("portal").filter(uuid=credential_uuid).first()
+        if credential is None:
+            hash_secret(secret)
+            return HttpResponse(status=404)
+        if not credential.accepts_secret(secret, now=timezone.now()):
+            return HttpResponse(status=404)
+        portal = credential.portal
+        inbox.receive(
+            channel=credential.channel,
+            source=InboxEvent.Source.UIS,
+            lane=portal.live_lane if portal and not portal.is_on_hold else None,
+            query=request.META.get("QUERY_STRING", ""),
+            body=request.body,
+        )
+    except RequestDataTooBig:
+        return HttpResponse(status=413)
+    except DatabaseError:
+        return HttpResponse(status=503)
+    return HttpResponse(status=200)
+
+
+@require_safe
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def readyz(_request: HttpRequest) -> HttpResponse:
+    """The process can do its work: the database answers, and the queue and the tick are alive.
+
+    200 with everything that was checked, 503 when the database is away.
+    """
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        unread = InboxEvent.objects.filter(
+            folded_at__isnull=True, received_at__lt=timezone.now() - timedelta(minutes=1)
+        ).count()
+    except DatabaseError:
+        return JsonResponse({"database": "away"}, status=503)
+    return JsonResponse({"database": "ok", "unread_for_a_minute": unread})
