@@ -22,13 +22,15 @@ class Fault:
         return f"{self.path}: {self.message}"
 
 
+def find_unknown_keys(value: dict[Any, Any], known: tuple[str, ...], path: str) -> tuple[Fault, ...]:
+    """A fault for each key of an object that the format does not have, in the order they were written."""
+    return tuple(Fault(f"{path}.{_printable(str(key))}", "unknown key") for key in value if key not in known)
+
+
 def quote(value: Any) -> str:
     """Show a foreign value inside a message: as JSON, one line, 60 characters at most, whatever it is."""
     if isinstance(value, str):
-        shown = value if len(value) <= SHOWN_CHARACTERS else value[:SHOWN_CHARACTERS] + "…"
-        # A lone surrogate cannot be written as UTF-8, so the message would fail where it is printed.
-        printable = shown.encode("utf-8", "replace").decode("utf-8")
-        return json.dumps(printable, ensure_ascii=False)
+        return json.dumps(_printable(value), ensure_ascii=False)
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, float):
@@ -50,3 +52,9 @@ def find_unstorable(text: str) -> str | None:
     if any("\ud800" <= character <= "\udfff" for character in text):
         return "half of a surrogate pair"
     return None
+
+
+def _printable(text: str) -> str:
+    shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
+    # A lone surrogate cannot be written as UTF-8, so the message would fail where it is printed.
+    return shown.encode("utf-8", "replace").decode("utf-8")

@@ -10,6 +10,7 @@ MAX_WRITTEN_CHARACTERS = 64
 HIDDEN = "***"
 
 _EXTENSION = re.compile(r"(?:доб|вн|ext|extension|x|#|;ext=|,)[\s.:]*\d{1,7}\Z", re.IGNORECASE)
+_NO_DIGITS = re.compile(r"[^0-9]+")
 _WRITTEN = re.compile(r"\+?[\d\s().\-/]*\d[\d\s().\-/]*")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−⁃", "-"))
 
@@ -40,7 +41,7 @@ def normalise_phone(text: str | int | None, country: str) -> str | None:
 
 def phone_digits(text: str) -> str:
     """The ASCII digits of a text: `+7 495 …` → `7495…`."""
-    return re.sub(r"[^0-9]", "", text)
+    return _NO_DIGITS.sub("", text)
 
 
 def show_phone(phone: str) -> str:
