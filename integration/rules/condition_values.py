@@ -44,7 +44,7 @@ _DIGITS_MASK = re.compile(r"\+?[\d*?]{1,30}", re.ASCII)
 _PHONE_SEPARATORS = re.compile(r"[\s()\-]")
 
 
-class BadValue(Exception):  # noqa: N818 - named like BadPayload
+class BadValue(Exception):
     """A value of a condition that cannot be accepted; `place` is `""` or the `[index]` inside the value."""
 
     def __init__(self, message: str, place: str = "") -> None:
