@@ -1,0 +1,70 @@
+"""Addresses of the sandbox."""
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, abort, request
+
+from . import methods_activity, methods_basic, methods_crm, methods_im, methods_telephony, oauth, rest
+from .methods_telephony import store_record
+from .rest import _json
+
+if TYPE_CHECKING:
+    from .world import Sandbox
+
+IMPLEMENTED = (methods_activity, methods_basic, methods_crm, methods_im, methods_telephony)
+BOTH = ("GET", "POST")
+
+
+def make_app(sandbox: "Sandbox") -> Flask:
+    """The WSGI application of a world."""
+    app = Flask(__name__)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    _portal_routes(app, sandbox)
+    _oauth_routes(app, sandbox)
+    return app
+
+
+def _portal_routes(app: Flask, sandbox: "Sandbox") -> None:
+    @app.route("/portal/<slug>/rest/<path:name>", methods=BOTH)
+    def portal_rest(slug: str, name: str) -> Response:
+        return rest.serve(sandbox, _portal(sandbox, slug), name.rstrip("/"))
+
+    @app.post("/portal/<slug>/upload/<token>/")
+    def portal_upload(slug: str, token: str) -> Any:
+        portal = _portal(sandbox, slug)
+        kind = sandbox.faults.take(["upload"]) if sandbox.faults.rules else None
+        file = request.files.get("file")
+        with sandbox.lock:
+            upload = portal.uploads.get(token)
+            if upload is None or file is None or kind:
+                return _json(
+                    {"error": "ERROR_CORE", "error_description": "Upload is not expected"}, 503 if kind else 400
+                )
+            del portal.uploads[token]
+            answer = store_record(portal, upload["call_id"], upload["name"], file.read(), via="upload")
+            sandbox.touch()
+        return _json({"result": answer}, 200)
+
+    @app.get("/portal/<slug>/oauth/authorize/")
+    def portal_authorize(slug: str) -> Response:
+        return oauth.authorize(sandbox, _portal(sandbox, slug))
+
+
+def _oauth_routes(app: Flask, sandbox: "Sandbox") -> None:
+    app.add_url_rule("/oauth/token/", "token", lambda: oauth.token(sandbox), methods=BOTH)
+    app.add_url_rule(
+        "/oauth/rest/app.info", "app_info", lambda: oauth.app_info(sandbox), methods=BOTH, strict_slashes=False
+    )
+    app.add_url_rule("/oauth/rest/app.info/", "app_info_", lambda: oauth.app_info(sandbox), methods=BOTH)
+
+    @app.get("/oauth/authorize/")
+    def authorize() -> Response:
+        return oauth.authorize(sandbox, _portal(sandbox, request.args.get("portal", sandbox.portal.slug)))
+
+
+def _portal(sandbox: "Sandbox", slug: str) -> Any:
+    portal = sandbox.portals.get(slug)
+    if portal is None:
+        abort(404)
+    return portal
