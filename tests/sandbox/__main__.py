@@ -20,6 +20,7 @@ def main() -> int:
         )
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the file, one line must say so
         return _fail(f"state file {options.state} cannot be read ({error}); delete it to start afresh")
+    sandbox.plays_dials = True
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -4,7 +4,20 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, abort, request
 
-from . import methods_activity, methods_basic, methods_crm, methods_im, methods_telephony, oauth, rest
+from . import (
+    control,
+    media,
+    methods_activity,
+    methods_basic,
+    methods_crm,
+    methods_im,
+    methods_telephony,
+    oauth,
+    page,
+    rest,
+    uis_call,
+    uis_data,
+)
 from .methods_telephony import store_record
 from .rest import _json
 
@@ -22,6 +35,9 @@ def make_app(sandbox: "Sandbox") -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     _portal_routes(app, sandbox)
     _oauth_routes(app, sandbox)
+    _uis_routes(app, sandbox)
+    app.register_blueprint(control.make_blueprint(sandbox))
+    app.register_blueprint(page.make_blueprint(sandbox))
     return app
 
 
@@ -61,6 +77,24 @@ def _oauth_routes(app: Flask, sandbox: "Sandbox") -> None:
     @app.get("/oauth/authorize/")
     def authorize() -> Response:
         return oauth.authorize(sandbox, _portal(sandbox, request.args.get("portal", sandbox.portal.slug)))
+
+
+def _uis_routes(app: Flask, sandbox: "Sandbox") -> None:
+    @app.post("/uis/data/v2.0")
+    def data_api() -> Response:
+        return uis_data.serve(sandbox, uis_data.answer)
+
+    @app.post("/uis/call/v4.0")
+    def call_api() -> Response:
+        before = set(sandbox.uis.dials)
+        response = uis_data.serve(sandbox, uis_call.answer)
+        for number in set(sandbox.uis.dials) - before if sandbox.plays_dials else ():
+            sandbox.play("click_to_call", call_session_id=number, realtime=True)
+        return response
+
+    @app.get("/uis/media/<communication_id>/<record_id>", strict_slashes=False)
+    def media_file(communication_id: str, record_id: str) -> Response:
+        return media.serve(sandbox.faults.media)
 
 
 def _portal(sandbox: "Sandbox", slug: str) -> Any:

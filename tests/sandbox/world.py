@@ -11,10 +11,11 @@ from typing import Any
 
 from werkzeug.serving import make_server
 
-from . import defaults, outbox
+from . import defaults, outbox, stories
 from .edge import Edge, QuietHandler
 from .faults import Faults
 from .portal import Portal, Token
+from .stories import Story
 from .uis_account import UisAccount
 
 CLIENT_ID = "local.sandbox"
@@ -49,11 +50,13 @@ class Sandbox:
         self.state = Path(state) if state else None
         self.portals: dict[str, Portal] = {}
         self.oauth_log: list[dict[str, Any]] = []
-        self.stories: list[Any] = []
+        self.stories: list[Story] = []
+        self.plays_dials = False
         self.story_ids: dict[str, str] = {}
         self.uis = UisAccount()
+        self.first: dict[str, Any] = {"client_id": client_id, "client_secret": client_secret, "leads_on": leads_on}
         if not self._load():
-            self.add_portal("acme", client_id=client_id, client_secret=client_secret, leads_on=leads_on)
+            self.add_portal("acme", **self.first)
 
     # --- portals
 
@@ -69,6 +72,18 @@ class Sandbox:
         portal = Portal(slug, client_id, client_secret, leads_on=leads_on, url=self.url)
         self.portals[slug] = defaults.fill(portal)
         return portal
+
+    def reset(self) -> None:
+        """Bring the world back to its beginning; the addresses of the product are kept."""
+        old = self.uis
+        self.uis = UisAccount(url=old.url, events_url=old.events_url, route_url=old.route_url)
+        app_url = self.portal.app_url
+        self.portals.clear()
+        self.stories.clear()
+        self.story_ids.clear()
+        self.faults.clear()
+        self.add_portal("acme", **self.first).app_url = app_url
+        self.touch()
 
     def connection(self, slug: str | None = None, *, token: Token | None = None) -> dict[str, Any]:
         """Everything the product needs to connect itself; each call issues a fresh pair for user 1."""
@@ -98,6 +113,34 @@ class Sandbox:
                 "call_api_url": f"{self.url}/uis/call/v4.0",
             },
         }
+
+    # --- stories
+
+    def tell(self, kind: str, **wishes: Any) -> Story:
+        """Prepare a story: its rows are in the reports, nothing has been sent; see `stories.tell` for the wishes."""
+        if kind == "click_to_call":
+            wishes = self._dialled(wishes)
+        return stories.tell(self, kind, **wishes)
+
+    def play(self, kind: str, *, realtime: bool = False, **wishes: Any) -> Story:
+        """Prepare a story and send its notifications to `uis.events_url`, at once or in real time from a thread.
+
+        `click_to_call` continues the newest call asked for through the Call API, if there is one that has not been
+        played.
+        """
+        return stories.play(self, self.tell(kind, realtime=realtime, **wishes), realtime=realtime)
+
+    def _dialled(self, wishes: dict[str, Any]) -> dict[str, Any]:
+        dials = self.uis.dials
+        wanted = wishes.get("call_session_id")
+        waiting = [one for one in dials.values() if not one.get("played") and wanted in (None, one["call_session_id"])]
+        if not waiting:
+            return wishes
+        dial = waiting[-1]
+        dial["played"] = True
+        found = {"client_phone": dial["contact"], "virtual_number": dial["virtual_phone_number"]}
+        found |= {"call_session_id": dial["call_session_id"], "external_id": dial["external_id"]}
+        return found | ({"employees": [dial["employee_id"]]} if dial["employee_id"] else {}) | wishes
 
     # --- what the portal sends
 
