@@ -1,6 +1,7 @@
 """Run the sandbox by itself: `python -m tests.sandbox --port 8090 --state var/sandbox.pickle`."""
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -31,7 +32,8 @@ def main() -> int:
             while not stop.wait(SAVE_SECONDS):
                 sandbox.save()
     except OSError as error:
-        return _fail(f"cannot listen on {options.host}:{options.port}: {error.strerror or error}; try another --port")
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        return _fail(f"cannot listen on {options.host}:{options.port}: {reason}; try another --port")
     return 0
 
 

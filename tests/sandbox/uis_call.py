@@ -9,25 +9,9 @@ if TYPE_CHECKING:
     from .uis_account import UisAccount
 
 Row = dict[str, Any]
-COMMON = frozenset(
-    [
-        "access_token",
-        "user_id",
-        "contact",
-        "virtual_phone_number",
-        "virtual_phone_usage_rule",
-        "external_id",
-        "dtmf_string",
-        "direction",
-        "first_call",
-        "switch_at_once",
-        "early_switching",
-        "media_file_id",
-        "show_virtual_phone_number",
-        "contact_message",
-        "employee_message",
-    ]
-)
+COMMON = frozenset({"access_token", "user_id", "contact", "virtual_phone_number", "virtual_phone_usage_rule"})
+COMMON |= {"external_id", "dtmf_string", "direction", "first_call", "switch_at_once", "early_switching"}
+COMMON |= {"media_file_id", "show_virtual_phone_number", "contact_message", "employee_message"}
 STARTS: dict[str, tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]] = {
     "start.employee_call": (frozenset({"employee"}), ("first_call", "employee"), ("employee", "contact")),
     "start.simple_call": (
