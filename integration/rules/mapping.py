@@ -27,7 +27,7 @@ from integration.rules.mapping_rows import (
     dump_mapping,
     parse_mapping,
 )
-from integration.rules.phones import phone_digits
+from integration.rules.phones import normalise_phone
 
 __all__ = [
     "OBJECTS",
@@ -126,7 +126,7 @@ class _Draft:
         if not new:
             return troubles
         if target.kind in MULTIFIELDS:
-            self._add_multifield(row.policy, target.kind, new)
+            self._add_multifield(row.policy, target.kind, new, country)
         else:
             self._set(row.policy, target, new if target.is_multiple else new[0])
         return troubles
@@ -155,15 +155,15 @@ class _Draft:
         if not _is_same(now, value, target.kind):
             self.values[target.code] = value
 
-    def _add_multifield(self, policy: Policy, kind: str, new: Sequence[str]) -> None:
+    def _add_multifield(self, policy: Policy, kind: str, new: Sequence[str], country: str) -> None:
         present = [dict(row) for row in (self.present or {}).get(MULTIFIELD_KEY) or () if row.get("typeId") == kind]
         added = self.values.get(MULTIFIELD_KEY, [])
         known = [*present, *(row for row in added if row["typeId"] == kind)]
         # At creation "create" adds like "append": phones of several facts do not exclude each other.
         if (known and policy is Policy.IF_EMPTY) or (present and policy is Policy.CREATE):
             return
-        keys = {_multifield_key(kind, str(row.get("value", ""))) for row in known}
-        fresh = [value for value in new if _multifield_key(kind, value) not in keys]
+        keys = {_multifield_key(kind, str(row.get("value", "")), country) for row in known}
+        fresh = [value for value in new if _multifield_key(kind, value, country) not in keys]
         rows = [{"typeId": kind, "valueType": MULTIFIELDS[kind], "value": value} for value in dict.fromkeys(fresh)]
         if rows and present and policy is Policy.OVERWRITE and present[0].get("id"):
             rows[0] = {**rows[0], "id": present[0]["id"], "valueType": present[0].get("valueType", MULTIFIELDS[kind])}
@@ -243,8 +243,9 @@ def _spelling(text: str, kind: str) -> Any:
         return text
 
 
-def _multifield_key(kind: str, value: str) -> str:
-    return phone_digits(value) if kind == "PHONE" else fold_text(value)
+def _multifield_key(kind: str, value: str, country: str) -> str:
+    """What makes two values of a multifield the same one."""
+    return (normalise_phone(value, country) or value) if kind == "PHONE" else fold_text(value)
 
 
 def _warning(row: MappingRow, reason: str, value: Any) -> Mapping[str, Any]:

@@ -259,7 +259,7 @@ class _RowParser:
             self.refuse_new(place, "policy", "append is only for text, phone, e-mail, site and messenger fields")
         elif fact is not None and not takes_fact(target, fact.type, has_table=bool(row.values)):
             message = f"{name} of type {target.kind} does not take {fact.type.value.replace('_', ' ')}"
-            self.refuse_new(place, "field", f"{message}; choose another field or give values")
+            self.refuse_new(place, "field", f"{message}; choose another or give values")
         else:
             self.check_texts(row, target, place)
 
