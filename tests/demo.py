@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "UIS_DATA_API_URL": f"{SANDBOX}/uis/data/v2.0",
     "UIS_CALL_API_URL": f"{SANDBOX}/uis/call/v4.0",
     "SANDBOX_URL": SANDBOX,
+    "LOG_LEVEL": os.environ.get("LOG_LEVEL") or "WARNING",  # every heartbeat would be a line
     "WEB_PORT": WEB_PORT,
     "SANDBOX_PORT": SANDBOX_PORT,
 }
