@@ -141,5 +141,7 @@ LOGGING = {
     "filters": {"masked": {"()": "integration.masking.MaskingFilter"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["masked"]}},
+    # It warns of every private address before ours look whether that one is allowed.
+    "loggers": {"requests_hardened": {"level": "ERROR"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
 }

@@ -32,9 +32,18 @@ class Refusal:
         return f"{self.code}: {self.text}" if self.text else self.code
 
 
+class QuestionRefused(Exception):
+    """The portal refused a read without which nothing can be decided."""
+
+    def __init__(self, method: str, refusal: Refusal) -> None:
+        super().__init__(f"{method}: {refusal}")
+        self.method = method
+        self.refusal = refusal
+
+
 @dataclass(frozen=True)
 class Question:
-    """Reads that must be asked in one request, in this order; a later one may refer to an earlier one.
+    """Reads that must be asked in one request, in this order; a later one may hold a `ResultOf` an earlier one.
 
     `client_keys` are the keys of the client who is looked for: the objects that we remember for them come with the
     answer, because the portal's search lags behind creation by seconds.
@@ -42,6 +51,11 @@ class Question:
 
     commands: tuple[tuple[str, Command], ...]
     client_keys: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """Equal for equal questions: those are asked once."""
+        return repr((self.commands, self.client_keys))
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,13 @@ class Answer:
         """The result of this command, or the default where the portal refused it."""
         result = self.results.get(name, default)
         return default if isinstance(result, Refusal) else result
+
+    def require(self, name: str, method: str) -> Json:
+        """The result of this command. Raises QuestionRefused where the portal refused it."""
+        result = self.results[name]
+        if isinstance(result, Refusal):
+            raise QuestionRefused(method, result)
+        return result
 
 
 @dataclass(frozen=True)
@@ -118,14 +139,16 @@ class RecordLink:
 class Plan:
     """A decision: what is still to be done, and how the communication stands once that is done.
 
-    `wake_at` is when to decide again although nothing was told meanwhile. `trace` explains the decision, a JSON
-    object per step.
+    `learned` are facts that the decision itself settles, such as whom the call was registered for: what is decided once
+    stays decided. Their names begin with "crm:". `wake_at` is when to decide again although nothing was told meanwhile.
+    `trace` explains the decision, a JSON object per step.
     """
 
     state: str
     reason: str = ""
     actions: tuple[Action, ...] = ()
     records: tuple[RecordLink, ...] = ()
+    learned: Mapping[str, Json] = field(default_factory=dict)
     wake_at: datetime | None = None
     trace: tuple[Mapping[str, Json], ...] = ()
     responsible_id: int | None = None
@@ -256,9 +279,7 @@ METHODS: Mapping[str, Method] = {
     "telephony.externalCall.register": Method(Retry.REPEAT, _call),
     "telephony.externalCall.show": Method(Retry.REPEAT, _value),
     "telephony.externalCall.hide": Method(Retry.REPEAT, _value),
-    "telephony.externalCall.finish": Method(
-        Retry.LOOK_UP, _finished, look_up=_look_up_finished, found=_found_finished
-    ),
+    "telephony.externalCall.finish": Method(Retry.LOOK_UP, _finished, look_up=_look_up_finished, found=_found_finished),
     "im.notify.system.add": Method(Retry.REPEAT, _value),
 }
 """The methods we change a portal with. `register` repeats safely: until `finish` (which needs its answer) the portal

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from crm_bitrix.actions import Command, Json, Question, Refusal
+from crm_bitrix.actions import Command, Json, Question, Refusal, ResultOf
 
 LIMIT = 50
 REFERENCE = re.compile(r"\$(result|next|total|time|error)", re.IGNORECASE)
@@ -50,6 +50,21 @@ def _flat(value: Json, name: str = "") -> Iterable[tuple[str, str]]:
 def body(commands: Mapping[str, Command]) -> dict[str, Json]:
     """The parameters of the batch request. It goes on after a refused command."""
     return {"halt": 0, "cmd": {name: query(command) for name, command in commands.items()}}
+
+
+def prefixed(command: Command, prefix: str) -> Command:
+    """A read whose references speak of commands with this prefix to their names, in the batch's own spelling."""
+    return Command(command.method, _spelled(command.params, prefix))
+
+
+def _spelled(value: Json, prefix: str) -> Json:
+    if isinstance(value, ResultOf):
+        return f"$result[{prefix}{value.action}][{value.part}]"
+    if isinstance(value, Mapping):
+        return {key: _spelled(part, prefix) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(part, prefix) for part in value]
+    return value
 
 
 def is_safe(command: Command) -> bool:

@@ -8,7 +8,7 @@ name are dropped, and what is missing is asked for by number.
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from crm_bitrix.actions import Answer, Command, Json, Question
+from crm_bitrix.actions import Answer, Command, Json, Question, ResultOf
 from crm_bitrix.payloads import ENTITY_TYPE_ID, TYPE_NAME
 
 NEW, REPEAT_OPEN, REPEAT_CLOSED = "new", "repeat_open", "repeat_closed"
@@ -16,6 +16,7 @@ NEW, REPEAT_OPEN, REPEAT_CLOSED = "new", "repeat_open", "repeat_closed"
 _SELECT = ("id", "title", "name", "lastName", "assignedById", "stageId", "stageSemanticId", "categoryId")
 _DEAL_SELECT = (*_SELECT, "contactId", "companyId", "updatedTime")
 _FINAL = ("S", "F")
+_FIND = "crm.duplicate.findbycomm"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,14 @@ class Client:
         found = (*self.open_deals[:1], *self.candidates)
         return {item.type: item.owner_id for item in reversed(found) if item.owner_id}
 
+    def dump(self) -> Json:
+        """As JSON, to be remembered with the communication."""
+        return {
+            "candidates": [vars(item) for item in self.candidates],
+            "deals": [vars(item) for item in self.deals],
+            "has_final_lead": self.has_final_lead,
+        }
+
     def trace(self) -> Json:
         """For the journal: all candidates, in order."""
         return {
@@ -81,6 +90,17 @@ class Client:
             "candidates": [candidate.code for candidate in self.candidates],
             "deals": [{"id": deal.id, "open": deal.is_open} for deal in self.deals],
         }
+
+
+def load_client(value: Json) -> Client:
+    """The client that `dump` wrote down."""
+    candidates, deals = ([_load_object(item) for item in value[part]] for part in ("candidates", "deals"))
+    return Client(tuple(candidates), tuple(deals), value["has_final_lead"])
+
+
+def _load_object(value: Json) -> CrmObject:
+    client = value["client"]
+    return CrmObject(**{**value, "client": (client[0], client[1]) if client else None})
 
 
 def find_client(keys: Sequence[str], *, order: Sequence[str]) -> Generator[Question, Answer, Client]:
@@ -101,18 +121,18 @@ def find_client(keys: Sequence[str], *, order: Sequence[str]) -> Generator[Quest
 def search_question(keys: Sequence[str]) -> Question:
     """Search by every key, and list what the first search finds."""
     commands = [(f"find{number}", _find(key)) for number, key in enumerate(keys)]
-    references = {name: f"$result[find0][{name}]" for name in ("LEAD", "CONTACT")}
+    leads, contacts = ResultOf("find0", "LEAD"), ResultOf("find0", "CONTACT")
     lists = [
-        ("leads", _list("lead", {"@id": references["LEAD"]}, _SELECT)),
-        ("contacts", _list("contact", {"@id": references["CONTACT"]}, _SELECT)),
-        ("deals", _list("deal", {"@contactId": references["CONTACT"]}, _DEAL_SELECT)),
+        ("leads", _list("lead", {"@id": leads}, _SELECT)),
+        ("contacts", _list("contact", {"@id": contacts}, _SELECT)),
+        ("deals", _list("deal", {"@contactId": contacts}, _DEAL_SELECT)),
     ]
     return Question(tuple(commands + lists), client_keys=tuple(keys))
 
 
 def _find(key: str) -> Command:
     kind, _, value = key.partition(":")
-    return Command("crm.duplicate.findbycomm", {"type": kind.upper(), "values": [value]})
+    return Command(_FIND, {"type": kind.upper(), "values": [value]})
 
 
 def _list(item: str, condition: Mapping[str, Json], select: Sequence[str]) -> Command:
@@ -127,10 +147,14 @@ def _list(item: str, condition: Mapping[str, Json], select: Sequence[str]) -> Co
 
 
 def _found_ids(answer: Answer) -> tuple[tuple[str, int], ...]:
-    """What the portal found and what we remember, as (type, id)."""
-    found = [answer.result(name) for name in answer.results if name.startswith("find")]
+    """What the portal found and what we remember, as (type, id). An empty search comes as a list."""
+    found = [answer.require(name, _FIND) for name in answer.results if name.startswith("find")]
     seen = [
-        (kind.lower(), int(number)) for part in found if isinstance(part, Mapping) for kind in part for number in part[kind]
+        (kind.lower(), int(number))
+        for part in found
+        if isinstance(part, Mapping)
+        for kind in part
+        for number in part[kind]
     ]
     return tuple(dict.fromkeys((*seen, *answer.links)))
 
@@ -195,3 +219,15 @@ def choose(objects: Iterable[CrmObject], *, order: Sequence[str]) -> Client:
     return Client(tuple(candidates), tuple(deals), has_final_lead)
 
 
+def correct_item(
+    item: str, item_id: int, *, written: Mapping[str, Json], wanted: Mapping[str, Json]
+) -> Generator[Question, Answer, dict[str, Json]]:
+    """The fields to correct in an object that we made: those that differ from what we wrote, and that nobody has
+    changed since."""
+    differing = {name: value for name, value in wanted.items() if written.get(name) != value}
+    if not differing:
+        return {}
+    command = Command("crm.item.get", {"entityTypeId": ENTITY_TYPE_ID[item], "id": item_id})
+    answer = yield Question((("item", command),))
+    current = (answer.result("item") or {}).get("item", {})
+    return {name: value for name, value in differing.items() if str(current.get(name)) == str(written.get(name))}

@@ -13,7 +13,7 @@ TYPE_NAME = {number: name for name, number in ENTITY_TYPE_ID.items()}
 ORIGINATOR = "uis"
 
 OUTGOING, INCOMING, REDIRECTED, CALLBACK = 1, 2, 3, 4
-ANSWERED, MISSED = "200", "304"
+ANSWERED, MISSED, UNAVAILABLE = "200", "304", "480"
 
 Id = int | ResultOf
 
@@ -22,7 +22,7 @@ def phone_field(phone: str) -> dict[str, Json]:
     return {"typeId": "PHONE", "valueType": "WORK", "value": phone}
 
 
-def create_item(  # noqa: PLR0913 - the fields an object is born with
+def create_item(
     item: str,
     *,
     origin: str,
@@ -66,6 +66,11 @@ def create_item(  # noqa: PLR0913 - the fields an object is born with
         },
     }
     return Action(key=item, method="crm.item.add", params=params, creates=item)
+
+
+def item_fields(*, title: str, responsible_id: int) -> dict[str, Json]:
+    """The fields of a lead or deal that are decided once more at the end."""
+    return {"title": title, "assignedById": responsible_id}
 
 
 def update_item(item: str, item_id: Id, fields: Mapping[str, Json], *, key: str) -> Action:

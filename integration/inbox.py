@@ -50,15 +50,41 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "call": Kind(
-        "telephony.events.parse_call", "telephony.plan.decide_call", "telephony.events.urgency", "telephony.records.keep"
+        "telephony.events.parse_call",
+        "telephony.plan.decide_call",
+        "telephony.events.urgency",
+        "telephony.records.keep",
     ),
 }
 
-ROUNDS: Mapping[str, str] = {
-    "live": "crm_bitrix.rounds.live_round",
-    "bulk": "telephony.records.bulk_round",
+URGENT_EVENTS = frozenset({"call_proceeding"})
+"""Events that overtake what is being sent: somebody's phone rings."""
+
+
+@dataclass(frozen=True)
+class LaneKind:
+    """A kind of lane by the dotted names of its functions.
+
+    `drain_round(lane, token)` does one round; `due(now, portal_id) -> set of portal ids` tells where work waits.
+    """
+
+    round_name: str
+    due_name: str
+
+    @cached_property
+    def round(self) -> Any:
+        return import_string(self.round_name)
+
+    @cached_property
+    def due(self) -> Any:
+        return import_string(self.due_name)
+
+
+LANES: Mapping[str, LaneKind] = {
+    "live": LaneKind("crm_bitrix.rounds.live_round", "crm_bitrix.rounds.due_portals"),
+    "bulk": LaneKind("telephony.records.bulk_round", "telephony.records.due_portals"),
 }
-"""Last part of a lane's name → what one round of it does."""
+"""Last part of a lane's name → what drains it."""
 
 _INSERT = (
     "INSERT INTO integration_inboxevent (channel, source, name, dedupe_key, query, body, received_at, error) "

@@ -6,6 +6,7 @@ inside a database transaction: a slow vendor must never hold a lock of ours.
 """
 
 import ipaddress
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -155,3 +156,11 @@ def _limited(chunks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
         if size > max_bytes:
             raise RemoteError(f"the answer is larger than {max_bytes} bytes", Outcome.UNKNOWN)
         yield chunk
+
+
+def read_json(reply: Reply) -> Any:
+    """The JSON value of a reply, or None when its body is something else."""
+    try:
+        return json.loads(reply.content)
+    except (ValueError, RecursionError):
+        return None

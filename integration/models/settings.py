@@ -147,7 +147,8 @@ class FieldMapping(models.Model):
         verbose_name_plural = _("сопоставление полей")
         constraints = [
             models.CheckConstraint(
-                condition=(Q(fact="") & ~Q(constant="")) | (~Q(fact="") & Q(constant="")), name="mapping_fact_or_constant"
+                condition=(Q(fact="") & ~Q(constant="")) | (~Q(fact="") & Q(constant="")),
+                name="mapping_fact_or_constant",
             ),
             models.CheckConstraint(
                 condition=Q(object__in=["lead", "deal", "contact", "company"]), name="mapping_object_known"

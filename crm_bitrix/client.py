@@ -1,0 +1,143 @@
+"""Our own thin client of a portal's REST: one request at a time, and never more than the portal allows.
+
+It renews the token when the portal says so, counts every request in the bucket that all processes share, keeps the
+work-time limit of each method, writes the log of requests, and turns every failure into a `PortalError`.
+Why not a library: docs/decisions/0003-own-bitrix24-client.md.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from django.utils import timezone
+
+from crm_bitrix import batch, tokens
+from crm_bitrix.actions import Command, Json
+from crm_bitrix.errors import Cause, PortalError, cause_of
+from crm_bitrix.models import RequestLog
+from integration import lanes, remote
+from integration.masking import mask
+from integration.models import Portal
+
+OPERATING_SECONDS = 400.0
+"""Work time of one method after which we let it rest: the vendor blocks at 480 s in ten minutes (on-premise 420)."""
+
+
+class Client:
+    """Speaks to one portal. `level` is how full the shared bucket may get at most by these requests."""
+
+    def __init__(self, portal: Portal, *, level: float = lanes.LIVE_LEVEL, may_wait: bool = True) -> None:
+        self.portal = portal
+        self.level = level
+        self.may_wait = may_wait
+
+    def call(self, command: Command) -> Json:
+        """Call one method; its `result`. Raises PortalError."""
+        body = self._post(command.method, dict(command.params), methods=[command.method])
+        self._note_operating({command.method: _operating(body)})
+        return body["result"]
+
+    def batch(self, commands: Mapping[str, Command]) -> batch.BatchAnswer:
+        """Call up to 50 methods in one request. Raises PortalError when the request as a whole failed."""
+        methods = [command.method for command in commands.values()]
+        body = self._post("batch", batch.body(commands), methods=methods)
+        try:
+            answer = batch.read(body, commands)
+        except batch.BadAnswer as error:
+            raise PortalError(Cause.UNKNOWN, str(error)) from error
+        self._note_operating(
+            {commands[name].method: spent for name, spent in answer.operating.items() if name in commands}
+        )
+        return answer
+
+    def _post(self, method: str, params: dict[str, Json], *, methods: list[str]) -> dict[str, Json]:
+        try:
+            return self._post_once(method, params, methods=methods)
+        except PortalError as error:
+            if error.cause != Cause.TOKEN:
+                raise
+        tokens.renew(self.portal, may_wait=self.may_wait)
+        try:
+            return self._post_once(method, params, methods=methods)
+        except PortalError as error:
+            if error.cause == Cause.TOKEN:
+                raise PortalError(Cause.HOLD, f"a fresh token is refused: {error}", code=error.code) from error
+            raise
+
+    def _post_once(self, method: str, params: dict[str, Json], *, methods: list[str]) -> dict[str, Json]:
+        full_until = lanes.take(self.portal.live_lane, level=self.level)
+        if full_until:
+            raise PortalError(Cause.BUSY, "the bucket of the portal is full", retry_at=full_until, code="bucket")
+        started = time.monotonic()
+        status = "ok"
+        try:
+            return self._send(method, params)
+        except PortalError as error:
+            status = f"{error.cause}: {mask(str(error))}"
+            raise
+        finally:
+            RequestLog.objects.create(
+                portal=self.portal,
+                methods=", ".join(dict.fromkeys(methods))[:500],
+                commands=len(methods),
+                status=status[:80],
+                duration_ms=int((time.monotonic() - started) * 1000),
+            )
+
+    def _send(self, method: str, params: dict[str, Json]) -> dict[str, Json]:
+        url = f"{self.portal.client_endpoint}{method}.json"
+        try:
+            reply = remote.request("POST", url, json={**params, "auth": self.portal.access_token})
+        except remote.RemoteError as error:
+            cause = Cause.DOWN if error.outcome == remote.Outcome.NOT_SENT else Cause.UNKNOWN
+            raise PortalError(cause, str(error)) from error
+        body = remote.read_json(reply)
+        if isinstance(body, dict) and body.get("error"):
+            raise refusal(str(body["error"]), str(body.get("error_description", "")), body)
+        if isinstance(body, dict) and "result" in body:
+            return body
+        if 300 <= reply.status < 400:
+            raise PortalError(Cause.MOVED, f"moved to {reply.headers.get('location', '?')[:200]}")
+        cause = Cause.DOWN if reply.status in (502, 503) else Cause.UNKNOWN
+        raise PortalError(cause, f"status {reply.status}, not an answer of the portal's")
+
+    def _note_operating(self, spent: Mapping[str, tuple[float, int]]) -> None:
+        tired = {method: reset for method, (seconds, reset) in spent.items() if seconds >= OPERATING_SECONDS and reset}
+        if tired:
+            pause_methods(self.portal, {method: datetime.fromtimestamp(at, UTC) for method, at in tired.items()})
+
+
+def refusal(code: str, text: str, body: Mapping[str, Json]) -> PortalError:
+    """The error of a whole answer as an exception."""
+    cause = cause_of(code)
+    reset = _operating(body)[1]
+    retry_at = datetime.fromtimestamp(reset, UTC) if cause == Cause.METHOD_BUSY and reset else None
+    return PortalError(cause, f"{code} {text}".strip(), code=code, retry_at=retry_at)
+
+
+def _operating(body: Mapping[str, Json]) -> tuple[float, int]:
+    spent = body.get("time")
+    if not isinstance(spent, Mapping):
+        return 0.0, 0
+    return float(spent.get("operating") or 0), int(spent.get("operating_reset_at") or 0)
+
+
+def pause_methods(portal: Portal, until: Mapping[str, datetime]) -> None:
+    """Let methods of a portal rest until these moments."""
+    now = timezone.now()
+    current = Portal.objects.values_list("paused_methods", flat=True).get(pk=portal.pk)
+    kept = {method: moment for method, moment in current.items() if datetime.fromisoformat(moment) > now}
+    added = {method: moment.isoformat() for method, moment in until.items()}
+    portal.paused_methods = {**kept, **added}
+    Portal.objects.filter(pk=portal.pk).update(paused_methods=portal.paused_methods)
+
+
+def resting(portal: Portal, method: str) -> datetime | None:
+    """The moment until which this method rests, None when it may be called."""
+    moment = portal.paused_methods.get(method)
+    until = datetime.fromisoformat(moment) if moment else None
+    return until if until and until > timezone.now() else None
+
+
+METHOD_REST = timedelta(minutes=1)
+"""How long a method rests when the portal refused it for its work time without saying until when."""

@@ -1,0 +1,87 @@
+"""The lane: one drain at a time per portal, crash-safe by a lease, woken by a bell, with a tick as its clock.
+
+    drain  takes the lease and does rounds until nothing is due or its slice of time is over
+    tick   each second rings the lanes that have due work: whatever a crash left undone is found again here
+
+Who may drain and when: `integration.lanes`. What one round of a portal does: `crm_bitrix.rounds`.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+
+from django.utils import timezone
+
+from integration import lanes
+from integration.inbox import LANES, LaneKind
+from integration.models import Lane, Portal
+
+SLICE_SECONDS = 15.0
+
+log = logging.getLogger(__name__)
+
+
+class LeaseLost(Exception):
+    """Another drain has taken over: stop, touch nothing."""
+
+
+def drain(name: str) -> None:
+    """Work on a lane until nothing is due there or the slice is over. Runs as a task; may run twice, or never.
+
+    The second look comes after the release: an event that arrived in between rang no bell, because the lane was
+    taken.
+    """
+    until = time.monotonic() + SLICE_SECONDS
+    while time.monotonic() < until:
+        token = lanes.acquire(name)
+        if token is None:
+            return
+        try:
+            _drain(name, token, until)
+        except LeaseLost:
+            log.warning("lane %s: the lease was taken away", name)
+            return
+        finally:
+            lanes.release(name, token)
+        if not has_due(name):
+            return
+    lanes.ring(name)
+
+
+def _drain(name: str, token: str, until: float) -> None:
+    kind = _kind(name)
+    while time.monotonic() < until and has_due(name):
+        if not lanes.hold(name, token):
+            raise LeaseLost
+        kind.round(name, token)
+
+
+def _kind(name: str) -> LaneKind:
+    return LANES[name.rpartition(":")[2]]
+
+
+def portal_of(name: str) -> Portal:
+    """The portal of a lane `b24:<portal>:<kind>`."""
+    return Portal.objects.get(pk=int(name.split(":")[1]))
+
+
+def has_due(name: str) -> bool:
+    """Say whether there is work that this lane could do now: a paused lane or a portal on hold has none."""
+    now = timezone.now()
+    if Lane.objects.filter(name=name, paused_until__gt=now).exists():
+        return False
+    portal_id = int(name.split(":")[1])
+    return portal_id in _kind(name).due(now, portal_id)
+
+
+def due_lanes() -> Iterator[str]:
+    """The names of all lanes with due work, paused or not."""
+    now = timezone.now()
+    for part, kind in LANES.items():
+        yield from (f"b24:{portal_id}:{part}" for portal_id in sorted(kind.due(now, None)))
+
+
+def tick() -> None:
+    """Ring every lane that has due work; a lane that is drained, paused or rung already stays as it is."""
+    for name in due_lanes():
+        lanes.ring(name)

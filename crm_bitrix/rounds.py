@@ -1,0 +1,285 @@
+"""One round of a portal's live lane: fold, pick, resolve, decide, write, send, close.
+
+Level, not edge: a round looks at everything known and everything done, so it may be left at any request, repeated,
+or killed anywhere. What each step leaves behind when it dies:
+
+    fold     unread events stay unread
+    decide   nothing: questions change nothing
+    write    a plan is saved whole or not at all
+    send     actions marked `sent`: their outcome is unknown, they are resolved before anything else of their client
+    close    the communication stays due and is decided again; what is done is not planned again
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Prefetch, Q
+from django.utils import timezone
+
+from crm_bitrix import asking, holds, sending
+from crm_bitrix.actions import Action, dump_params
+from crm_bitrix.client import Client
+from crm_bitrix.errors import Cause, PortalError
+from crm_bitrix.fold import fold, has_urgent
+from crm_bitrix.lane import LeaseLost, portal_of
+from crm_bitrix.models import CrmAction
+from crm_bitrix.work import Work
+from integration import lanes
+from integration.inbox import KINDS
+from integration.models import Communication, InboxEvent, Lane, Portal, State
+
+AT_ONCE = 40
+WAVE = 15
+UNCERTAIN = timedelta(seconds=5)
+ATTEMPTS = 4
+BACK_OFF_SECONDS = (30, 120, 600)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Round:
+    """What the steps of one round share."""
+
+    lane: Lane
+    token: str
+    portal: Portal
+    client: Client
+
+    def hold(self) -> None:
+        """Prolong the lease before a request. Raises LeaseLost."""
+        if not lanes.hold(self.lane.name, self.token):
+            raise LeaseLost
+
+
+def due_portals(now: datetime, portal_id: int | None) -> set[int]:
+    """The portals with unread events, due communications or outcomes to clear up, none of them on hold."""
+    portals = Portal.objects.filter(hold_reason="", uninstalled_at__isnull=True)
+    if portal_id is not None:
+        portals = portals.filter(pk=portal_id)
+    open_ids = set(portals.values_list("pk", flat=True))
+    due = Q(due_at__lte=now) | Q(actions__state=CrmAction.State.SENT, actions__sent_at__lte=now - UNCERTAIN)
+    communications = Communication.objects.filter(due, portal_id__in=open_ids)
+    with_work = set(communications.values_list("portal_id", flat=True).distinct())
+    channels = InboxEvent.objects.filter(folded_at__isnull=True).values_list("channel", flat=True).distinct()
+    credentials = {f"uis:{pk}": portal for pk, portal in _credentials(open_ids)}
+    for channel in channels:
+        owner = int(channel[4:]) if channel.startswith("b24:") else credentials.get(channel)
+        if owner in open_ids:
+            with_work.add(owner)
+    return with_work
+
+
+def _credentials(portal_ids: set[int]) -> Iterator[tuple[int, int]]:
+    return Portal.objects.filter(pk__in=portal_ids, credentials__isnull=False).values_list("credentials__pk", "pk")
+
+
+def live_round(name: str, token: str) -> None:
+    """One round. A failure that is not a communication's own lets the lane rest; everything stays as it is."""
+    portal = portal_of(name)
+    fold(portal)
+    current = Round(Lane.objects.get(name=name), token, portal, Client(portal))
+    works = pick(current)
+    try:
+        works = resolve(current, works)
+        works = decide(current, works)
+        for work in works:
+            write(work)
+        if send(current, works):
+            for work in works:
+                close(work)
+        lanes.settle(name)
+    except PortalError as error:
+        rest(current, error)
+
+
+def rest(current: Round, error: PortalError) -> None:
+    """Let the lane rest after a request that failed as a whole; nobody's attempts are spent."""
+    name = current.lane.name
+    if error.cause == Cause.HOLD:
+        holds.hold(current.portal, error)
+    elif error.cause == Cause.BUSY and error.retry_at:
+        lanes.wait(name, until=error.retry_at, reason=str(error))
+    else:
+        lanes.pause(name, reason=str(error), until=error.retry_at, no_answer=error.cause == Cause.UNKNOWN)
+
+
+def pick(current: Round) -> list[Work]:
+    """Choose what this round works on: first whatever has an unknown outcome, then the due ones by rank.
+
+    Of the communications of one client only the first: nobody overtakes an unknown outcome, and a second call of a
+    new client finds what the first has made.
+    """
+    limit = 1 if current.lane.is_single else AT_ONCE
+    actions = Prefetch("actions", CrmAction.objects.order_by("seq"), to_attr="loaded_actions")
+    communications = (
+        Communication.objects.filter(portal=current.portal).select_related("credential").prefetch_related(actions)
+    )
+    uncertain = list(communications.filter(actions__state=CrmAction.State.SENT).distinct().order_by("rank_at"))
+    due = communications.filter(due_at__lte=timezone.now()).order_by("rank_at")[: 3 * limit]
+    taken: set[str] = set()
+    works: dict[int, Work] = {}
+    for communication in (*uncertain, *due):
+        keys = set(communication.client_keys)
+        if communication.pk in works or keys & taken or len(works) >= max(limit, len(uncertain)):
+            continue
+        taken |= keys
+        works[communication.pk] = Work(communication, communication.due_at, communication.loaded_actions)
+    return list(works.values())
+
+
+def resolve(current: Round, works: Sequence[Work]) -> list[Work]:
+    """Clear up unknown outcomes that are old enough to be looked up; keep the works that may go on now."""
+    now = timezone.now()
+    sent = [action for work in works for action in work.in_state(CrmAction.State.SENT)]
+    old = [action for action in sent if action.sent_at <= now - UNCERTAIN]
+    if old:
+        results = {work.communication.pk: {key: done.result for key, done in work.done.items()} for work in works}
+        current.hold()
+        sending.resolve(current.client, old, results)
+    return [
+        work
+        for work in works
+        if not work.in_state(CrmAction.State.SENT) and work.due_at is not None and work.due_at <= now
+    ]
+
+
+def decide(current: Round, works: Sequence[Work]) -> list[Work]:
+    """Let every communication decide; the questions of all go out together. A step that raises fails alone."""
+    steps = asking.Steps(current.client, current.hold)
+    for work in works:
+        steps.start(work.communication, work.done)
+    plans, failures = steps.run()
+    for work in works:
+        work.plan = plans.get(work.communication.pk)
+        failure = failures.get(work.communication.pk)
+        if failure:
+            fail(work, failure.reason, retry_at=failure.retry_at)
+    return [work for work in works if work.plan is not None]
+
+
+def write(work: Work) -> None:
+    """Save the plan of a communication: what was planned before and is not done gives way to it."""
+    plan, communication = work.plan, work.communication
+    assert plan is not None  # noqa: S101 - decide() keeps only those with a plan
+    done = work.in_state(CrmAction.State.DONE)
+    known = {action.key for action in done}
+    rows = [_row(communication, seq, action) for seq, action in enumerate(plan.actions) if action.key not in known]
+    with transaction.atomic():
+        communication.actions.filter(state__in=[CrmAction.State.PLANNED, CrmAction.State.FAILED]).delete()
+        CrmAction.objects.bulk_create(rows)
+        if rows or plan.state != communication.state:
+            communication.trace = [*communication.trace, *plan.trace][-200:]
+        communication.responsible_id = plan.responsible_id or communication.responsible_id
+        communication.crm_object = plan.crm_object or communication.crm_object
+        communication.revision = communication.credential.revision
+        communication.facts = {**communication.facts, **plan.learned}
+        communication.save(update_fields=["trace", "responsible_id", "crm_object", "revision", "facts"])
+        KINDS[communication.kind].keep(communication, plan)
+    work.actions = [*done, *rows]
+
+
+def _row(communication: Communication, seq: int, action: Action) -> CrmAction:
+    return CrmAction(
+        communication=communication,
+        key=action.key,
+        seq=seq,
+        method=action.method,
+        params=dump_params(action.params),
+        needs=list(action.needs),
+        creates=action.creates,
+        is_optional=action.is_optional,
+    )
+
+
+def send(current: Round, works: Sequence[Work]) -> bool:
+    """Send what is ready, wave by wave, until nothing is. False: a ringing phone goes first, decide again.
+
+    Raises PortalError when a wave failed as a whole: nothing of it has happened, or its outcome is unknown.
+    """
+    while True:
+        ready = list(_ready(current.portal, works))[: 1 if current.lane.is_single else WAVE]
+        if not ready:
+            return True
+        if not any(work.is_urgent for work, _action in ready) and has_urgent(current.portal):
+            return False
+        current.hold()
+        try:
+            sending.send_wave(current.client, ready)
+        except PortalError as error:
+            if error.cause == Cause.UNKNOWN and current.lane.is_single:
+                _suspect(current, ready[0][0], error)
+            raise
+
+
+def _ready(portal: Portal, works: Sequence[Work]) -> Iterator[tuple[Work, CrmAction]]:
+    """Planned actions with everything they need done, the most urgent communications first."""
+    for work in sorted(works, key=lambda work: work.communication.rank_at):
+        done = {action.key for action in work.in_state(CrmAction.State.DONE)}
+        for action in work.in_state(CrmAction.State.PLANNED):
+            if done.issuperset(action.needs) and not sending.rests_until(portal, action):
+                yield work, action
+
+
+def _suspect(current: Round, work: Work, error: PortalError) -> None:
+    """A single action brought no answer, but the portal answers others: this one is to blame and pays for it."""
+    if not sending.answers(current.client):
+        return
+    communication = work.communication
+    communication.attempts += 1
+    if communication.attempts >= ATTEMPTS:
+        for action in work.in_state(CrmAction.State.SENT):
+            sending.fail(action, f"портал не отвечает на это действие: {error}")
+        fail(work, f"портал не отвечает на действие после {ATTEMPTS} попыток: {error}")
+    else:
+        fail(work, str(error), retry_at=timezone.now() + back_off(communication.attempts))
+
+
+def back_off(attempts: int) -> timedelta:
+    """How long a communication rests after its n-th failure of its own."""
+    return timedelta(seconds=BACK_OFF_SECONDS[min(attempts, len(BACK_OFF_SECONDS)) - 1])
+
+
+def fail(work: Work, reason: str, *, retry_at: datetime | None = None) -> None:
+    """Note a failure that is this communication's own: try again at that moment, or never without being told."""
+    communication = work.communication
+    _close(work, State.RETRY if retry_at else State.FAILED, reason, retry_at, attempts=communication.attempts)
+
+
+def close(work: Work) -> None:
+    """Let the communication end visibly, as its actions and its plan say."""
+    plan = work.plan
+    assert plan is not None  # noqa: S101 - decide() keeps only those with a plan
+    failed = [action for action in work.in_state(CrmAction.State.FAILED) if not action.is_optional]
+    resting = [sending.rests_until(work.communication.portal, action) for action in work.in_state("planned")]
+    if unknown := work.in_state(CrmAction.State.SENT):
+        _close_uncertain(work, unknown)
+    elif failed:
+        _close(work, State.FAILED, f"{failed[0].key}: {failed[0].error}", None)
+    elif any(resting):
+        until = max(moment for moment in resting if moment)
+        _close(work, State.RETRY, "метод портала отдыхает: исчерпано время работы", until)
+    else:
+        _close(work, plan.state, plan.reason, plan.wake_at, attempts=0)
+
+
+def _close_uncertain(work: Work, unknown: Sequence[CrmAction]) -> None:
+    """The portal answered, but not what became of these actions: look again, a few times."""
+    attempts = work.communication.attempts + 1
+    if attempts < ATTEMPTS:
+        until = timezone.now() + max(UNCERTAIN, back_off(attempts) if attempts > 1 else UNCERTAIN)
+        _close(work, State.RETRY, f"исход неизвестен, проверяем: {unknown[0].error}", until, attempts=attempts)
+        return
+    for action in unknown:
+        sending.fail(action, action.error or "портал не говорит, что стало с этим действием")
+    _close(work, State.FAILED, f"{unknown[0].key}: {unknown[0].error}", None)
+
+
+def _close(work: Work, state: str, reason: str, due_at: datetime | None, **more: int) -> None:
+    """Only if nobody made it due anew meanwhile: then it will be decided again."""
+    communication = Communication.objects.filter(pk=work.communication.pk, due_at=work.due_at)
+    finished = {"finished_at": timezone.now()} if state in (State.DONE, State.IGNORED, State.FAILED) else {}
+    communication.update(state=state, reason=reason[:300], due_at=due_at, **finished, **more)

@@ -1,0 +1,38 @@
+"""A communication in a round of its lane."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from crm_bitrix.actions import Done, DoneActions, Plan
+from crm_bitrix.models import CrmAction
+from integration.inbox import KINDS
+from integration.models import Communication
+
+URGENT_MINUTES = 10
+
+
+@dataclass
+class Work:
+    """One communication in a round: the moment it was due at, its actions, what was decided."""
+
+    communication: Communication
+    due_at: datetime | None
+    actions: list[CrmAction] = field(default_factory=list)
+    plan: Plan | None = None
+
+    @property
+    def done(self) -> DoneActions:
+        """What the portal has carried out, by key."""
+        return {
+            action.key: Done(action.key, action.params, action.result)
+            for action in self.actions
+            if action.state == CrmAction.State.DONE
+        }
+
+    def in_state(self, state: str) -> list[CrmAction]:
+        return [action for action in self.actions if action.state == state]
+
+    @property
+    def is_urgent(self) -> bool:
+        communication = self.communication
+        return KINDS[communication.kind].urgency(communication.facts) >= URGENT_MINUTES

@@ -1,0 +1,60 @@
+"""How notifications become the facts of a communication.
+
+Each notification is an observation: some facts, how much they are to be trusted, and when they were seen. Merging is
+a join: in whatever order, however often observations come, the facts end up the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+Json = Any
+
+
+class Rank(IntEnum):
+    """Whose word counts more when two observations tell the same fact."""
+
+    START = 1
+    LEG = 2
+    TALK = 3
+    END = 4
+    REPORT = 5
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one notification tells about one communication.
+
+    `facts` maps a name to a JSON value; facts that gather, such as legs, have a name of their own each
+    (`ring:<leg>`). `client_keys` are those of the client (`phone:+7…`). `at` is the moment it speaks of, aware.
+    """
+
+    kind: str
+    uis_id: str
+    rank: Rank
+    at: datetime
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    external_id: str = ""
+    direction: str = ""
+    client_phone: str = ""
+    client_keys: tuple[str, ...] = ()
+
+
+def merge(
+    facts: Mapping[str, Json], ranks: Mapping[str, Json], observed: Observation
+) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The facts and their ranks (`name → [rank, moment]`) with an observation taken in.
+
+    The higher rank wins, then the later moment, then – so that the order of arrival never matters – the greater
+    value. An absent value (None, "", empty list) never replaces one.
+    """
+    merged, merged_ranks = dict(facts), dict(ranks)
+    for name, value in observed.facts.items():
+        if value in (None, "", [], {}):
+            continue
+        rank = [int(observed.rank), observed.at.isoformat()]
+        if name not in merged or (rank, repr(value)) > (list(merged_ranks[name]), repr(merged[name])):
+            merged[name], merged_ranks[name] = value, rank
+    return merged, merged_ranks

@@ -1,0 +1,42 @@
+"""What managers read from us in the portal, in the portal's language. Pure."""
+
+from collections.abc import Mapping
+
+from crm_bitrix import payloads
+from crm_bitrix.actions import Joined
+from crm_bitrix.payloads import Id
+
+_TEXTS: Mapping[str, Mapping[str, str]] = {
+    "ru": {
+        "missed": "Пропущенный звонок",
+        "created": "Новое обращение по телефону",
+        "hidden": "Звонок со скрытого номера: в CRM не создан, перезвонить по нему нельзя",
+        "lead": "лид",
+        "deal": "сделка",
+        "contact": "контакт",
+        "company": "компания",
+    },
+    "en": {
+        "missed": "Missed call",
+        "created": "New call",
+        "hidden": "A call from a hidden number: nothing was created in the CRM, it cannot be called back",
+        "lead": "lead",
+        "deal": "deal",
+        "contact": "contact",
+        "company": "company",
+    },
+}
+
+
+def word(code: str, language: str) -> str:
+    """One of our words to managers; English for every language but Russian."""
+    return _TEXTS.get(language, _TEXTS["en"])[code]
+
+
+def notice(code: str, *, language: str, detail: str, item: tuple[str, Id] | None) -> Joined:
+    """A notification: what happened, with whom, and a link to the object it concerns."""
+    head = f"{word(code, language)}: {detail}"
+    if item is None:
+        return Joined((head,))
+    kind, item_id = item
+    return Joined((f"{head} – ", *payloads.item_link(kind, item_id, word(kind, language)).parts))

@@ -1,0 +1,343 @@
+"""What is to be done for a call. Pure: facts, done actions and a ruleset in, questions and a plan out.
+
+The life of a call in the portal:
+
+    ring    find the client, create what the rules say, register the call bound to it, show the card to who rings
+    answer  hide the card from those who did not take it
+    end     hide what is still shown, finish, correct title and responsible of what was created, notify, pass on records
+
+Deciding again with nothing new plans nothing: what is done is told by `done`, and what was settled once – the client
+found, whom the call was registered for, how it ended – is remembered in facts of the names `crm:…`.
+"""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from crm_bitrix import payloads
+from crm_bitrix.actions import Action, Answer, Decision, DoneActions, Plan, Question, RecordLink, ResultOf
+from crm_bitrix.clients import Client, correct_item, find_client, load_client
+from integration.rules.conditions import flatten_trace
+from integration.rules.facts import Facts, StreamKind
+from integration.rules.phones import show_phone
+from integration.rules.responsible import Candidates, Choice, Talk
+from integration.rules.ruleset import Ruleset, StreamRules
+from telephony import cards, creation, messages
+from telephony.facts import ANSWERED, CallFacts, read_call, rule_facts
+
+LONGEST_CALL = timedelta(hours=4)
+"""After this long without its end a call is taken to be over."""
+
+CLIENT, USER, END = "crm:client", "crm:user", "crm:end"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything a decision about one call looks at."""
+
+    call: CallFacts
+    done: DoneActions
+    ruleset: Ruleset
+    rules: StreamRules
+    now: datetime
+
+    @property
+    def is_over(self) -> bool:
+        started = self.call.started_at
+        return self.call.is_over or (started is not None and self.now - started > LONGEST_CALL)
+
+    @property
+    def is_deferred(self) -> bool:
+        """Whether something is created is known only at the end."""
+        return self.rules.creates_at_end and not self.is_over
+
+    @property
+    def registration(self) -> str:
+        """The registration that the card belongs to: while the decision is open it has one of its own."""
+        return "card" if self.is_deferred or "card" in self.done else "register"
+
+    def user_of(self, employee_id: int | None) -> int | None:
+        """The active Bitrix24 user behind a UIS employee."""
+        user_id = self.ruleset.bitrix_user_id(employee_id)
+        active = self.ruleset.active_user_ids
+        return user_id if active is None or user_id in active else None
+
+    @property
+    def card_users(self) -> frozenset[int]:
+        """The users before whom the card should be open now."""
+        moments = {key: self.ruleset.card_moment(key) for key in self.ruleset.employees}
+        users = map(self.user_of, cards.wanted(self.call, moments) if not self.is_over else ())
+        return frozenset(user_id for user_id in users if user_id is not None)
+
+
+def decide_call(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, now: datetime) -> Decision:
+    """Say what is still to do for this call. Running it again with nothing new plans nothing."""
+    call = read_call(facts)
+    case = Case(call, done, ruleset, ruleset.streams[call.stream], now)
+    early = _nothing_to_do(case)
+    if early is not None:
+        return early
+    client = yield from _known_client(case)
+    name = client.main.name if client.main else ""
+    known = rule_facts(call, zone=ruleset.zone, client_state=client.state, client_name=name)
+    filtered = _filter(case, known)
+    if filtered is not None:
+        return filtered
+    return (yield from _carry_over(case, client, known))
+
+
+def _nothing_to_do(case: Case) -> Plan | None:
+    """The plan of a call that is not carried over, or not yet."""
+    call, rules = case.call, case.rules
+    if call.is_internal:
+        return Plan("ignored", "внутренний звонок: в CRM не передаётся")
+    if not rules.is_active:
+        return Plan("withheld", "интеграция или вкладка «Телефония» выключена")
+    if not call.phone and case.is_over:
+        return _hidden_number(case)
+    is_for_somebody = any(case.user_of(leg.employee_id) for leg in (*call.rings, *call.answers))
+    if not call.phone or not (case.is_over or is_for_somebody):
+        return Plan("waiting", "ждёт звонка сотруднику или конца", wake_at=_longest(case))
+    return None
+
+
+def _hidden_number(case: Case) -> Plan:
+    user_id = case.rules.default_responsible_id or case.ruleset.fallback_user_id
+    if not (case.rules.notify and user_id):
+        return Plan("ignored", "номер клиента скрыт")
+    message = messages.word("hidden", case.ruleset.language)
+    notice = payloads.notify(user_id, message, tag=_tag(case.call), key="notify")
+    return Plan("ignored", "номер клиента скрыт", actions=(notice,))
+
+
+def _longest(case: Case) -> datetime:
+    return (case.call.started_at or case.now) + LONGEST_CALL + timedelta(seconds=1)
+
+
+def _known_client(case: Case) -> Generator[Question, Answer, Client]:
+    """The client: as he was when the call was first carried over, else as the portal knows him now."""
+    remembered = case.call.raw.get(CLIENT)
+    if remembered:
+        return load_client(remembered)
+    return (yield from find_client((f"phone:{case.call.phone}",), order=case.ruleset.client_order))
+
+
+def _filter(case: Case, known: Facts) -> Plan | None:
+    """The plan of a call that the filter keeps out; a card that was shown is taken away, never finished."""
+    check = case.rules.filter
+    if check is None or "register" in case.done or (case.rules.filter_needs_end and not case.is_over):
+        return None
+    outcome = check(known)
+    if outcome.passed:
+        return None
+    conditions = flatten_trace(outcome)
+    failed: Mapping[str, Any] = next((row for row in conditions if not row["passed"]), {})
+    return Plan(
+        "ignored",
+        f"не прошёл фильтр: {failed.get('fact')} {failed.get('op')} {failed.get('value')}",
+        actions=tuple(cards.card_actions(frozenset(), done=case.done, registration=case.registration)),
+        trace=({"step": "filter", "passed": False, "conditions": conditions},),
+    )
+
+
+def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
+    choice = _choose(case, client, known)
+    settled: Mapping[str, Any] = case.call.raw.get(END, {})
+    responsible_id = settled.get("responsible_id") or choice.user_id
+    if responsible_id is None:
+        return Plan("failed", "некому быть ответственным: назначьте ответственного по умолчанию", trace=choice.trace)
+    title = settled.get("title") or _title(case, known)
+    user_id = case.call.raw.get(USER) or _first_user(case) or responsible_id
+    trace = (client.trace(), *choice.trace, {"step": "title", "title": title})
+    if case.is_deferred:
+        actions = _show_only(case, user_id)
+        return Plan(
+            "waiting", "идёт звонок", tuple(actions), learned={USER: user_id}, wake_at=_longest(case), trace=trace
+        )
+    created = creation.create_actions(case.call, case.ruleset, client, title=title, responsible_id=responsible_id)
+    learned: dict[str, Any] = {CLIENT: client.dump(), USER: user_id}
+    actions = [*created, *_register(case, client, created, user_id)]
+    if not case.is_over:
+        return Plan("waiting", "идёт звонок", tuple(actions), learned=learned, wake_at=_longest(case), trace=trace)
+    changes = yield from _changes(case, settled, title=title, responsible_id=responsible_id)
+    learned[END] = {"responsible_id": responsible_id, "title": title, "changes": changes}
+    return Plan(
+        "done",
+        _reason(case, client, created),
+        (*actions, *_finish(case, client, created, changes, responsible_id=responsible_id)),
+        records=_records(case),
+        learned=learned,
+        trace=trace,
+        responsible_id=responsible_id,
+        crm_object=client.main.code if client.main else "",
+    )
+
+
+def _choose(case: Case, client: Client, known: Facts) -> Choice:
+    """The responsible, as far as he can be known now."""
+    call = case.call
+    talks = tuple(
+        Talk(case.user_of(talk.employee_id), talk.started_at, talk.seconds or 0, number)
+        for number, talk in enumerate(call.talks)
+    )
+    candidates = Candidates(
+        owners=client.owners,
+        talks=talks,
+        rung=tuple(dict.fromkeys(case.user_of(leg.employee_id) for leg in call.rings)),
+        active_user_ids=case.ruleset.active_user_ids,
+    )
+    return case.ruleset.choose_responsible(
+        call.stream, facts=known, candidates=candidates, at_end=case.is_over, seed=call.session_id
+    )
+
+
+def _title(case: Case, known: Facts) -> str:
+    """The title by the result; while the call goes on as if it were answered."""
+    result = case.call.result if case.is_over else ANSWERED
+    return case.ruleset.render_title(case.call.stream, result, known)
+
+
+def _first_user(case: Case) -> int | None:
+    """Whom the call is registered for: the first matched employee whose phone rang, else who talked."""
+    employees = (*(leg.employee_id for leg in (*case.call.rings, *case.call.answers)), _talker_id(case.call))
+    return next((user_id for user_id in map(case.user_of, employees) if user_id), None)
+
+
+def _talker_id(call: CallFacts) -> int | None:
+    """The employee who talked last."""
+    if not call.is_answered:
+        return None
+    told: int | None = call.raw.get("end", {}).get("employee_id")
+    return told or next((talk.employee_id for talk in reversed(call.talks) if talk.employee_id), None)
+
+
+def _show_only(case: Case, user_id: int) -> list[Action]:
+    """While the decision is open: a card with a registration of its own, which is hidden at the end, never finished."""
+    users = case.card_users
+    if not users and "card" not in case.done:
+        return []
+    return [
+        _registration(case, "card", user_id, bound=None),
+        *cards.card_actions(users, done=case.done, registration="card", opened_for=_opened_for(case, "card", user_id)),
+    ]
+
+
+def _register(case: Case, client: Client, created: list[Action], user_id: int) -> list[Action]:
+    """Register the call on its object, and keep the card before those who should see it."""
+    bound = creation.bound_to(client, created, case.done)
+    opened_for = _opened_for(case, "register", user_id)
+    hidden_by_finish = _finish_user(case) or user_id if case.is_over else None
+    return [
+        _registration(case, "register", user_id, bound=bound),
+        *cards.card_actions(
+            case.card_users,
+            done=case.done,
+            registration=case.registration,
+            opened_for=opened_for,
+            hidden_by_finish=hidden_by_finish if case.registration == "register" else None,
+        ),
+    ]
+
+
+def _opened_for(case: Case, key: str, user_id: int) -> int | None:
+    """The user to whom a registration that is still to be sent shows the card."""
+    return user_id if key not in case.done and user_id in case.card_users else None
+
+
+def _registration(case: Case, key: str, user_id: int, *, bound: tuple[str, payloads.Id] | None) -> Action:
+    call = case.call
+    return payloads.register_call(
+        key=key,
+        external_id=call.session_id if key == "register" else f"{call.session_id}:card",
+        user_id=user_id,
+        phone=call.phone,
+        line=call.line,
+        call_type=payloads.OUTGOING if call.stream is StreamKind.OUTGOING else payloads.INCOMING,
+        started_at=(call.started_at or case.now).astimezone(case.ruleset.zone),
+        is_shown=user_id in case.card_users and case.registration == key,
+        bound_to=bound,
+    )
+
+
+def _changes(
+    case: Case, settled: Mapping[str, Any], *, title: str, responsible_id: int
+) -> Generator[Question, Answer, Mapping[str, Any]]:
+    """What to correct at the end in the object that this call made earlier, unless somebody has changed it since."""
+    if "changes" in settled:
+        return settled["changes"]
+    item = next((item for item in creation.ITEMS if item in case.done), None)
+    if item is None:
+        return {}
+    wanted = payloads.item_fields(title=title, responsible_id=responsible_id)
+    changes = yield from correct_item(
+        item, case.done[item].result["id"], written=creation.written(item, case.done), wanted=wanted
+    )
+    return changes
+
+
+def _finish_user(case: Case) -> int | None:
+    return case.user_of(_talker_id(case.call))
+
+
+def _finish(
+    case: Case, client: Client, created: list[Action], changes: Mapping[str, Any], *, responsible_id: int
+) -> list[Action]:
+    """End the call in the portal: correct, finish, show it in the deal too, notify."""
+    call, item = case.call, creation.made_item(created, case.done)
+    actions = []
+    if changes and item:
+        actions.append(payloads.update_item(item, ResultOf(item), changes, key="correct"))
+    finish = payloads.finish_call(
+        call_id=ResultOf("register", "CALL_ID"),
+        user_id=_finish_user(case) or responsible_id,
+        duration_seconds=call.talk_seconds if call.is_answered else 0,
+        status=_status(case),
+    )
+    actions.append(finish)
+    deal = creation.deal_of(client, created, case.done)
+    if deal is not None:
+        activity = ResultOf("finish", "CRM_ACTIVITY_ID")
+        actions.append(payloads.bind_activity("deal", deal, activity_id=activity, key="bind"))
+    return [*actions, *_notices(case, client, item, responsible_id)]
+
+
+def _status(case: Case) -> str:
+    if case.call.is_answered:
+        return payloads.ANSWERED
+    return payloads.MISSED if case.call.stream is StreamKind.INCOMING else payloads.UNAVAILABLE
+
+
+def _notices(case: Case, client: Client, item: str | None, responsible_id: int) -> list[Action]:
+    """One notification per call: of what was created for the responsible, or that he missed a call."""
+    is_missed = not case.call.is_answered and case.call.stream is StreamKind.INCOMING
+    if not case.rules.notify or not (item or is_missed):
+        return []
+    main = (client.main.type, client.main.id) if client.main else None
+    message = messages.notice(
+        "missed" if is_missed else "created",
+        language=case.ruleset.language,
+        detail=show_phone(case.call.phone),
+        item=(item, ResultOf(item)) if item else main,
+    )
+    return [payloads.notify(responsible_id, message, tag=_tag(case.call), key="notify")]
+
+
+def _tag(call: CallFacts) -> str:
+    return f"uis-call-{call.session_id}"
+
+
+def _records(case: Case) -> tuple[RecordLink, ...]:
+    """The recording of the call: the longest one, a voice mail where nobody talked."""
+    files = case.call.records or case.call.voice_mails
+    if not (files and case.ruleset.telephony.records):
+        return ()
+    longest = max(files, key=lambda file: (file.seconds, file.record_id))
+    return (RecordLink(longest.record_id, longest.link, f"{case.call.session_id}.mp3"),)
+
+
+def _reason(case: Case, client: Client, created: list[Action]) -> str:
+    item = creation.made_item(created, case.done)
+    if item:
+        return "создан лид" if item == "lead" else "создана сделка"
+    return "передан на найденного клиента" if client.main else "передан без объекта CRM"

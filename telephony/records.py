@@ -1,0 +1,160 @@
+"""Recordings: from UIS into the portal, by their own durable job in the bulk lane.
+
+    keep    a plan names a recording: it is written down, due once the call is finished in the portal
+    upload  UIS → temporary file → the address that the portal gives for the upload
+
+No public address of ours, no web worker that the portal's download would block. Sending again replaces the record, so
+every step may be repeated.
+"""
+
+import logging
+import tempfile
+from datetime import datetime, timedelta
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from crm_bitrix import holds
+from crm_bitrix.actions import Command, Plan
+from crm_bitrix.client import Client
+from crm_bitrix.errors import Cause, PortalError
+from crm_bitrix.lane import LeaseLost, portal_of
+from crm_bitrix.models import CrmAction
+from integration import lanes, remote
+from integration.models import Communication, Portal
+from telephony.models import Record
+
+MAX_BYTES = 200 * 1024 * 1024
+TRANSFER_SECONDS = 20.0
+BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 720, 720, 720, 720))
+MEDIA_DOMAINS = ("uiscom.ru", "comagic.ru", "callgear.com", "callgear.ae", "novofon.ru")
+
+log = logging.getLogger(__name__)
+
+
+class RecordRefused(Exception):
+    """This recording will never get there: it is no recording, or not from UIS."""
+
+
+def keep(communication: Communication, plan: Plan) -> None:
+    """Write down the recordings that a plan names."""
+    for record in plan.records:
+        Record.objects.get_or_create(
+            communication=communication,
+            record_id=record.record_id[:64],
+            defaults={"link": record.link, "filename": record.filename, "due_at": timezone.now()},
+        )
+
+
+def due(now: datetime) -> QuerySet[Record]:
+    """Recordings whose time has come and whose call is finished in a portal that is not on hold."""
+    return Record.objects.filter(
+        due_at__lte=now,
+        communication__actions__key="finish",
+        communication__actions__state=CrmAction.State.DONE,
+        communication__portal__hold_reason="",
+        communication__portal__uninstalled_at__isnull=True,
+    )
+
+
+def due_portals(now: datetime, portal_id: int | None) -> set[int]:
+    """The portals with recordings to transfer."""
+    records = due(now) if portal_id is None else due(now).filter(communication__portal_id=portal_id)
+    return set(records.values_list("communication__portal_id", flat=True).distinct())
+
+
+def bulk_round(name: str, token: str) -> None:
+    """Transfer one recording."""
+    portal = portal_of(name)
+    record = due(timezone.now()).filter(communication__portal=portal).order_by("due_at").first()
+    if record is None:
+        return
+    try:
+        record.file_id = transfer(Client(portal, level=lanes.BULK_LEVEL), record, lane=name, token=token)
+        record.state, record.due_at, record.error = Record.State.DONE, None, ""
+    except RecordRefused as error:
+        record.state, record.due_at, record.error = Record.State.FAILED, None, str(error)
+    except remote.RemoteError as error:
+        _postpone(record, f"запись не получена из UIS: {error}")
+    except PortalError as error:
+        if not _is_of_record(error):
+            rest(name, portal, error)
+            return
+        _postpone(record, f"портал не принял запись: {error}")
+    record.error = record.error[:500]
+    record.save()
+    lanes.settle(name)
+
+
+def _is_of_record(error: PortalError) -> bool:
+    return error.cause in (Cause.REFUSED, Cause.UNKNOWN)
+
+
+def rest(name: str, portal: Portal, error: PortalError) -> None:
+    """Let the bulk lane rest; no recording's attempts are spent."""
+    if error.cause == Cause.HOLD:
+        holds.hold(portal, error)
+    elif error.retry_at:
+        lanes.wait(name, until=error.retry_at, reason=str(error))
+    else:
+        lanes.pause(name, reason=str(error))
+
+
+def _postpone(record: Record, error: str) -> None:
+    record.attempts += 1
+    record.error = error
+    if record.attempts > len(BACK_OFF):
+        record.state, record.due_at = Record.State.FAILED, None
+    else:
+        record.due_at = timezone.now() + BACK_OFF[record.attempts - 1]
+
+
+def transfer(client: Client, record: Record, *, lane: str, token: str) -> str:
+    """Carry one recording over; returns the number of the file in the portal.
+
+    Raises RemoteError (UIS), PortalError (the portal), RecordRefused (never), LeaseLost.
+    """
+    if not is_media_link(record.link):
+        raise RecordRefused("ссылка на запись ведёт не на сервер UIS: запись не запрошена")
+    with tempfile.TemporaryFile() as file:
+        remote.download(
+            record.link, file, deadline_seconds=TRANSFER_SECONDS, max_bytes=MAX_BYTES, content_type="audio/"
+        )
+        if not lanes.hold(lane, token):
+            raise LeaseLost
+        call_id = record.communication.actions.get(key="register").result["CALL_ID"]
+        step = Command("telephony.externalCall.attachRecord", {"CALL_ID": call_id, "FILENAME": record.filename})
+        answer = client.call(step)
+        return upload(client.portal, answer, record.filename, file)
+
+
+def is_media_link(link: str) -> bool:
+    """Say whether a link leads to a server of UIS's, or to the one that stands in for UIS."""
+    host = urlsplit(link).hostname or ""
+    stand_in = urlsplit(settings.UIS_DATA_API_URL).hostname
+    if stand_in and host == stand_in:
+        return True
+    return link.startswith("https://") and any(host == name or host.endswith(f".{name}") for name in MEDIA_DOMAINS)
+
+
+def upload(portal: Portal, answer: object, filename: str, file: BinaryIO) -> str:
+    """Send a file to the address that the portal gave for it. Raises PortalError."""
+    url = str(answer.get("uploadUrl", "")) if isinstance(answer, dict) else ""
+    if urlsplit(url).netloc != urlsplit(portal.client_endpoint).netloc:
+        raise PortalError(Cause.REFUSED, "адрес для загрузки записи ведёт не на портал", code="bad_upload_url")
+    file.seek(0)
+    field = str(answer.get("fieldName") or "file") if isinstance(answer, dict) else "file"
+    try:
+        reply = remote.request(
+            "POST", url, files={field: (filename, file, "audio/mpeg")}, deadline_seconds=TRANSFER_SECONDS
+        )
+    except remote.RemoteError as error:
+        raise PortalError(Cause.UNKNOWN, str(error)) from error
+    body = remote.read_json(reply)
+    result = body.get("result") if isinstance(body, dict) else None
+    if not isinstance(result, dict) or not result.get("FILE_ID"):
+        raise PortalError(Cause.REFUSED, f"портал не подтвердил запись: {str(body)[:200]}")
+    return str(result["FILE_ID"])

@@ -1,0 +1,166 @@
+"""What the tests share: an outside world over real HTTP, a product connected to it, a clock, and the queue's bell.
+
+Only the bell is patched: `product.work()` drains the lanes that were rung, in the test's own thread, until all is
+quiet. Time stands still unless a test moves it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from crm_bitrix import lane
+from crm_bitrix.models import BitrixItem
+from integration.models import (
+    Communication,
+    Credential,
+    EmployeeLink,
+    Filter,
+    Lane,
+    NameTemplate,
+    Portal,
+    SettingsTab,
+    Stream,
+)
+from integration.rules.facts import StreamKind
+from tests.sandbox import Sandbox
+
+START = datetime(2026, 3, 16, 7, 15, tzinfo=UTC)
+
+
+@dataclass
+class Product:
+    """The service as a test sees it, connected to the sandbox's portal and UIS account."""
+
+    sandbox: Sandbox
+    clock: time_machine.Traveller
+    bells: list[str]
+    portal: Portal
+    credential: Credential
+    secret: str
+    client: Client = field(default_factory=Client)
+
+    @property
+    def events_path(self) -> str:
+        return f"/uis/{self.credential.uuid}/{self.secret}/events/"
+
+    def notify(self, body: Any) -> int:
+        """Deliver one notification, as UIS would; the status of the answer."""
+        data = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+        return self.client.post(self.events_path, data=data, content_type="application/json").status_code
+
+    def work(self) -> None:
+        """Drain the lanes that were rung until no bell is left."""
+        while self.bells:
+            lane.drain(self.bells.pop(0))
+
+    def pass_time(self, seconds: float = 1) -> None:
+        """Let time go by, then tick and work."""
+        self.clock.shift(timedelta(seconds=seconds))
+        lane.tick()
+        self.work()
+
+    def play(self, kind: str, *, step_by_step: bool = True, **wishes: Any) -> Any:
+        """Play a story; step by step the product works after each notification, as it would in life."""
+        story = self.sandbox.tell(kind, **wishes)
+        for number in range(len(story.steps)):
+            story.post([number])
+            if step_by_step:
+                self.work()
+        self.work()
+        return story
+
+    def call(self, story: Any) -> Communication:
+        """The communication of a story."""
+        return Communication.objects.get(kind="call", uis_id=story.id)
+
+    def stream(self, kind: str = "incoming") -> Stream:
+        return self.credential.streams.get(kind=kind)
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(START, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def sandbox(clock: time_machine.Traveller) -> Iterator[Sandbox]:
+    with Sandbox().serve() as world:
+        yield world
+    assert not world.slips, world.slips
+
+
+@pytest.fixture
+def bells(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    rung: list[str] = []
+    monkeypatch.setattr("integration.lanes.async_task", lambda _task, name, **_options: rung.append(name))
+    return rung
+
+
+@pytest.fixture
+def product(
+    transactional_db: None, settings: Any, sandbox: Sandbox, clock: time_machine.Traveller, bells: list[str]
+) -> Product:
+    """A product connected to the sandbox, with the smallest settings that work."""
+    told = sandbox.connection()
+    settings.OUTBOUND_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+    settings.BITRIX24_CLIENT_ID = told["client_id"]
+    settings.BITRIX24_CLIENT_SECRET = told["client_secret"]
+    settings.BITRIX24_OAUTH_URLS = [told["oauth_url"].removesuffix("/oauth") + "/oauth"]
+    settings.UIS_DATA_API_URL = told["uis"]["data_api_url"]
+    settings.UIS_CALL_API_URL = told["uis"]["call_api_url"]
+    portal = connect_portal(told)
+    credential = Credential.objects.create(portal=portal, name="Основной портал", uis_key=told["uis"]["key"])
+    secret = credential.set_new_secret()
+    credential.save()
+    configure(credential)
+    ready = Product(sandbox, clock, bells, portal, credential, secret)
+    sandbox.uis.events_url = ready.notify
+    return ready
+
+
+def connect_portal(told: dict[str, Any]) -> Portal:
+    """The rows of a portal that has installed the application."""
+    portal = Portal.objects.create(
+        member_id=told["member_id"],
+        domain=told["domain"],
+        client_endpoint=told["client_endpoint"],
+        oauth_host=told["oauth_url"],
+        access_token=told["access_token"],
+        refresh_token=told["refresh_token"],
+        application_token=told["application_token"],
+        token_user_id=told["user_id"],
+    )
+    for name in (portal.live_lane, portal.bulk_lane):
+        Lane.objects.create(name=name)
+    for user_id, name in ((1, "Мария Орлова"), (12, "Пётр Иванов"), (15, "Анна Смирнова")):
+        BitrixItem.objects.create(portal=portal, kind="user", code=str(user_id), name=name, data={"is_active": True})
+    return portal
+
+
+def configure(credential: Credential) -> None:
+    """Active tabs, a default responsible for every stream, two matched employees."""
+    for tab in SettingsTab.Tab.values:
+        SettingsTab.objects.create(credential=credential, tab=tab, is_active=True)
+    for kind in StreamKind:
+        what = "item" if kind in ("incoming", "outgoing") else "item_and_activity"
+        for_ = "new" if kind == "incoming" else "none" if kind == "outgoing" else "both"
+        Stream.objects.create(
+            credential=credential, kind=str(kind), create_for=for_, create_what=what, default_responsible_id=1
+        )
+    for uis_id, user_id in ((700101, 12), (700102, 15)):
+        EmployeeLink.objects.create(credential=credential, uis_employee_id=uis_id, bitrix_user_id=user_id)
+
+
+def set_title(stream: Stream, result: str, text: str) -> None:
+    NameTemplate.objects.update_or_create(stream=stream, result=result, defaults={"text": text})
+
+
+def set_filter(stream: Stream, conditions: Any) -> None:
+    Filter.objects.update_or_create(stream=stream, defaults={"conditions": conditions})
