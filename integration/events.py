@@ -41,7 +41,7 @@ _MAX_DIGITS = 40
 _BIGGEST = 2**63 - 1
 
 
-class BadPayload(Exception):  # noqa: N818 - the word of the whole project
+class BadPayload(Exception):
     """What came cannot be read; the message says what arrived and what was expected."""
 
 

@@ -31,6 +31,8 @@ _DOMAINS: Mapping[str, str] = {Brand.UIS: "uiscom.ru", Brand.COMAGIC: "comagic.r
 
 
 class Api(StrEnum):
+    """Which of the two interfaces is meant."""
+
     DATA = "data"
     CALL = "call"
 

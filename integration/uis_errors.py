@@ -98,6 +98,13 @@ _LIMIT = _(
     "или увеличьте лимит через менеджера UIS."
 )
 _NOT_CONNECTED = _("Нет ответа от UIS на запрос «{method}». Проверьте, доступен ли UIS; запрос будет повторён сам.")
+_MAY_RING = _(
+    "UIS не ответил, и начат ли звонок, неизвестно. Сам запрос не повторяется, чтобы не позвонить дважды. "
+    "Если телефон не зазвонил за 15 секунд, позвоните ещё раз."
+)
+_DOES_NOT_RING = _(
+    "Звонок не начат: UIS сейчас недоступен или исчерпаны баллы Call API. Позвоните ещё раз через минуту."
+)
 
 
 def _key(cause: Any, more: Any = "") -> Meaning:
@@ -263,9 +270,10 @@ def make_error(
     """The error of a mnemonic of the table."""
     meaning = MEANINGS[mnemonic]
     kind = ShortRead if mnemonic in ("short_read", "too_many_rows") else UisError
-    instruction = format_lazy(
-        meaning.instruction, method=method, field=field or "–", ip=ip or _("(адрес сервера интеграции)")
-    )
+    words = meaning.instruction
+    if method.startswith("start.") and meaning.effect in (Effect.RETRY, Effect.LIMIT):
+        words = _MAY_RING if outcome is Outcome.UNKNOWN else _DOES_NOT_RING
+    instruction = format_lazy(words, method=method, field=field or "–", ip=ip or _("(адрес сервера интеграции)"))
     return kind(
         f"{method}: {message}",
         mnemonic=mnemonic,

@@ -1,13 +1,15 @@
 """Reading UIS notifications: every sample, every trap of the wire, and anything at all."""
 
 import json
+import re
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings as django_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +24,17 @@ from integration.events import (
     text,
     whole_number,
     yes_no,
+)
+from integration.models import Credential, InboxEvent, Portal
+from integration.notifications import (
+    TEMPLATES,
+    Need,
+    drop_previous_secret,
+    last_received,
+    missing_events,
+    notifications_of,
+    rotate_secret,
+    steps,
 )
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -404,6 +417,154 @@ def test_moments(value, zone, expected):
     got = moment({"x": value}, "x", ZoneInfo(zone))
     assert got == expected
     assert got is None or got.utcoffset().total_seconds() == 0
+
+
+# --- setting them up ------------------------------------------------------------------------------------------------
+
+FACTS = json.loads((PAYLOADS / "_templates.json").read_text())["templates"]
+LEGS = {"in_call", "out_call", "call_disconnected"}  # understood, not asked for
+NOW = datetime(2026, 3, 16, 9, 0, tzinfo=UTC)
+LITERALS = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text(max_size=3), max_size=3)
+
+
+def test_there_is_a_text_for_every_event_asked_for():
+    used = {name for name, kind in EVENT_KINDS.items() if kind}
+    assert {row.event for row in TEMPLATES} == used - LEGS
+
+
+@pytest.mark.parametrize("row", TEMPLATES, ids=lambda row: row.event)
+def test_text_holds_the_variables_known_to_work(row):
+    assert row.text == FACTS[row.event]["text"]
+    marks = FACTS[row.event]["marks"]
+    assert {marks[name] for name in row.optional_variables} <= {"C"}
+
+
+@pytest.mark.parametrize("row", TEMPLATES, ids=lambda row: row.event)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_text_filled_in_by_uis_is_read_back(row, data):
+    filled = re.sub(r"\{\{\w+\}\}", lambda _: json.dumps(data.draw(LITERALS)), row.text)
+    event = read_notification("", filled.encode())
+    assert event.name == row.event
+    assert set(event.payload) == set(json.loads(filled))
+    assert event.payload["schema"] == "uis-b24/1"
+
+
+@pytest.mark.parametrize("row", TEMPLATES, ids=lambda row: row.event)
+def test_text_without_its_optional_lines_is_read_back(row):
+    lines = [line for line in row.text.splitlines() if not any(f'"{name}"' in line for name in row.optional_variables)]
+    filled = re.sub(r",\s*\}$", "}", re.sub(r"\{\{\w+\}\}", "1", "\n".join(lines)))
+    assert read_notification("", filled.encode()).name == row.event
+
+
+def test_minimum_set_covers_every_kind():
+    assert {row.kind for row in TEMPLATES if row.need is Need.MINIMUM} == {"call", "chat", "request"}
+
+
+def make_credential(**changes):
+    portal = Portal.objects.create(member_id="m", domain="x.bitrix24.ru")
+    return Credential.objects.create(portal=portal, name="UIS", **changes)
+
+
+@pytest.mark.django_db
+def test_last_received_is_told_per_event_of_this_account(django_assert_num_queries):
+    credential, other = make_credential(), Credential.objects.create(name="other")
+    for key, (channel, name, minutes, source) in enumerate(
+        [
+            (credential.channel, "talk_started", 5, "uis"),
+            (credential.channel, "talk_started", 9, "uis"),
+            (credential.channel, "talk_started", 7, "uis"),
+            (credential.channel, "offline_message", 1, "report"),
+            (credential.channel, "", 20, "uis"),
+            (other.channel, "chat_finished", 3, "uis"),
+        ]
+    ):
+        at = NOW + timedelta(minutes=minutes)
+        InboxEvent.objects.create(channel=channel, source=source, name=name, dedupe_key=str(key), received_at=at)
+    with django_assert_num_queries(1):
+        assert last_received(credential) == {"talk_started": NOW + timedelta(minutes=9)}
+    rows = {row.template.event: row.received_at for row in notifications_of(credential, kinds=("call",))}
+    assert rows["talk_started"] == NOW + timedelta(minutes=9)
+    assert rows["talk_finished"] is None
+    assert "chat_finished" not in rows
+    missing = [row.event for row in missing_events(credential, kinds=("chat", "request"))]
+    assert missing == ["chat_accepted_to_work", "chat_finished", "lost_chat", "offline_message"]
+
+
+@pytest.mark.parametrize(
+    ("brand", "area"), [("uis", "go.uiscom.ru"), ("comagic", "go.comagic.ru"), ("callgear", "go.callgear.ae")]
+)
+def test_steps_name_the_account_area_of_the_brand(brand, area):
+    words = [str(step) for step in steps(Credential(brand=brand))]
+    assert area in words[0]
+    assert not {"{", "}"} & set("".join(words))
+
+
+def secret_of(url):
+    return url.split("/")[-3]
+
+
+@pytest.mark.django_db
+@pytest.mark.fault(21)
+def test_after_a_rotation_two_secrets_are_valid_for_a_while():
+    credential = make_credential()
+    first = rotate_secret(credential.pk, now=NOW)
+    second = rotate_secret(credential.pk, now=NOW, keep_previous=timedelta(days=2))
+    credential.refresh_from_db()
+    old, new = secret_of(first.events_url), secret_of(second.events_url)
+    assert old != new
+    for secret, at, is_accepted in [
+        (new, NOW, True),
+        (old, NOW + timedelta(days=1), True),
+        (old, NOW + timedelta(days=2), False),
+        (new, NOW + timedelta(days=900), True),
+        ("", NOW, False),
+    ]:
+        assert credential.accepts_secret(secret, now=at) is is_accepted
+
+
+@pytest.mark.django_db
+def test_the_first_secret_leaves_no_previous_one():
+    credential = make_credential()
+    rotate_secret(credential.pk, now=NOW)
+    credential.refresh_from_db()
+    assert (credential.previous_hook_secret_hash, credential.previous_until) == ("", None)
+
+
+@pytest.mark.django_db
+def test_the_third_secret_kills_the_first():
+    credential = make_credential()
+    secrets = [secret_of(rotate_secret(credential.pk, now=NOW).events_url) for _ in range(3)]
+    credential.refresh_from_db()
+    assert [credential.accepts_secret(secret, now=NOW) for secret in secrets] == [False, True, True]
+
+
+@pytest.mark.django_db
+def test_a_rotation_can_be_ended_at_once():
+    credential = make_credential()
+    secrets = [secret_of(rotate_secret(credential.pk, now=NOW).events_url) for _ in range(2)]
+    drop_previous_secret(credential.pk)
+    credential.refresh_from_db()
+    assert [credential.accepts_secret(secret, now=NOW) for secret in secrets] == [False, True]
+
+
+@pytest.mark.django_db
+def test_rotation_touches_nothing_else():
+    credential = make_credential()
+    Credential.objects.filter(pk=credential.pk).update(revision=5)
+    rotate_secret(credential.pk, now=NOW)
+    credential.refresh_from_db()
+    assert credential.revision == 5
+
+
+@pytest.mark.django_db
+def test_addresses_lead_to_the_receiver(client):
+    credential = make_credential()
+    made = rotate_secret(credential.pk, now=NOW)
+    assert made.route_url == made.events_url.replace("/events/", "/route/")
+    path = made.events_url.removeprefix(django_settings.PUBLIC_URL)
+    assert client.post(path, b"{}", content_type="text/plain").status_code == 200
+    assert InboxEvent.objects.filter(channel=credential.channel).count() == 1
 
 
 def test_event_kinds_are_those_of_communications():

@@ -672,7 +672,20 @@ def test_a_click_with_an_unknown_outcome_is_told_and_sent_once(uis, failure):
     with pytest.raises(UisError) as caught:
         click(uis)
     assert caught.value.outcome is Outcome.UNKNOWN
+    assert "начат ли звонок, неизвестно" in str(caught.value.instruction)
     assert len(responses.calls) == 1
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    "failure", [{"body": requests.exceptions.ConnectTimeout()}, {"json": sample("error.limit_exceeded")}]
+)
+def test_a_click_that_did_not_start_says_so(uis, failure):
+    responses.post(CALL, **failure)
+    with pytest.raises(UisError) as caught:
+        click(uis)
+    assert caught.value.outcome is Outcome.NOT_SENT
+    assert str(caught.value.instruction).startswith("Звонок не начат")
 
 
 @responses.activate
