@@ -216,7 +216,7 @@ class Sandbox:
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> Iterator["Sandbox"]:
         """Answer HTTP in a background thread while the block runs. Raises OSError when the port is taken."""
         server = self.make_server(host, port)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
             yield self

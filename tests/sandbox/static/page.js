@@ -136,7 +136,7 @@ function drawLog() {
     const bad = one.error || one.fault || one.errors.length;
     const methods = one.method === "batch" ? [...new Set(one.methods)].join(", ") : "";
     return `<div class="request ${bad ? "bad" : ""}"><div><small>${one.at}</small> <b>${esc(one.method)}</b>${one.commands > 1 ? ` <span class="chip blue">${one.commands}</span>` : ""}
-      <span class="status s${String(one.status)[0]}">${one.status || "—"}</span> <small>${Math.round(one.duration * 1000)} ms</small></div>
+      <span class="status s${String(one.status)[0]}">${one.status || "—"}</span> <small>${(one.duration * 1000).toFixed(1)} ms</small></div>
       ${methods ? `<small class="methods">${esc(methods)}</small>` : ""}${one.fault ? `<small class="err">${esc(faultName(one.fault))}</small>` : ""}
       ${one.error ? `<small class="err">${esc(one.error)}</small>` : ""}${one.errors.map((text) => `<small class="err">${esc(text)}</small>`).join("")}</div>`;
   }).join("") || `<p class="muted">${T.empty_requests}</p>`);
@@ -145,7 +145,7 @@ function drawLog() {
 function drawCards() {
   put("cards", data.cards.map((card) => `<div class="callcard"><div class="who"><span>${esc(card.user)}</span><small>${card.at}</small></div>
     <b>${card.is_out ? T.outgoing : T.incoming}</b><div class="number">${esc(card.phone)}</div>
-    <div class="client">${card.client ? `${T[card.client_type]}: ${esc(card.client)}` : T.unknown_client}</div>
+    <div class="client">${card.client ? `${T.one[card.client_type]}: ${esc(card.client)}` : T.unknown_client}</div>
     ${card.line ? `<small>${T.line} ${esc(card.line)}</small>` : ""}</div>`).join(""));
 }
 

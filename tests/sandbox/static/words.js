@@ -1,6 +1,7 @@
 "use strict";
 const WORDS = {
   ru: {
+    one: { LEAD: "Лид", DEAL: "Сделка", CONTACT: "Контакт", COMPANY: "Компания" },
     brand: "Песочница", stories: "Сценарии", client: "Клиент", phone: "Телефон", employee: "Сотрудник UIS",
     realtime: "В реальном времени (звонок идёт несколько секунд)", faults: "Сбои", notifications: "Уведомления",
     cost: "Цена сценариев", requests: "Запросы к порталу", LEAD: "Лиды", DEAL: "Сделки", CONTACT: "Контакты", COMPANY: "Компании",
@@ -29,6 +30,7 @@ const WORDS = {
     started: "Запущено: {0}", failed: "Не получилось: {0}", reset: "Начать заново", toggle_mode: "Сменить режим CRM", sent: "отправлено",
   },
   en: {
+    one: { LEAD: "Lead", DEAL: "Deal", CONTACT: "Contact", COMPANY: "Company" },
     brand: "Sandbox", stories: "Stories", client: "Client", phone: "Phone", employee: "UIS employee",
     realtime: "In real time (a call takes some seconds)", faults: "Faults", notifications: "Notifications",
     cost: "Cost of stories", requests: "Requests to the portal", LEAD: "Leads", DEAL: "Deals", CONTACT: "Contacts", COMPANY: "Companies",
