@@ -1,8 +1,10 @@
 # Needs make and Python 3.11 or newer; everything else is set up by the targets themselves.
 # Another Python: make test PYTHON=/usr/bin/python3.12
 
-PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+ifeq ($(origin PYTHON), undefined)
+PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && echo "$$name" && exit; done; echo python3)
+endif
 PREPARED = @command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11 or newer is needed: apt install python3 python3-venv"; exit 1; }; \
 	exec "$(PYTHON)" tests/bootstrap.py
 

@@ -3,12 +3,10 @@
     python3 tests/bootstrap.py tests.suite --fast
 
 Runs before anything is installed, on whatever Python is there: the standard library only, and no newer grammar than
-Python 3.7, so that an old one reads far enough to be told so.
+Python 3.6, so that an old one reads far enough to be told so.
 """
 
 # ruff: noqa: T201 (it talks to a person at a terminal)
-
-from __future__ import annotations
 
 import fcntl
 import hashlib
@@ -27,8 +25,7 @@ STAMP = VENV / "installed.sha256"
 OLDEST = (3, 11)
 
 
-def main(arguments: list[str]) -> None:
-    check_python()
+def main(arguments: list) -> None:
     lock = os.open(str(ROOT), os.O_RDONLY)  # two makes at once: the second waits for the first
     fcntl.flock(lock, fcntl.LOCK_EX)
     make_venv()
@@ -48,9 +45,10 @@ def check_python() -> None:
 
 
 def make_venv() -> None:
-    """A venv whose Python no longer runs (moved, half made, of an older system) is made anew."""
-    if run(str(PYTHON), "-c", "import pip")[0] == 0:
+    """A venv whose Python is too old or no longer runs (moved, half made, of an older system) is made anew."""
+    if run(str(PYTHON), "-c", f"import pip, sys; sys.exit(sys.version_info < {OLDEST})")[0] == 0:
         return
+    check_python()
     shutil.rmtree(str(VENV), ignore_errors=True)
     say("Making the virtualenv .venv …")
     code, output = run(sys.executable, "-m", "venv", str(VENV))
@@ -70,7 +68,7 @@ def install() -> None:
     STAMP.write_text(wanted)
 
 
-def run(*command: str) -> tuple[int, str]:
+def run(*command: str) -> tuple:
     """Return exit code and output; a program that cannot be started has code 127."""
     try:
         done = subprocess.run(

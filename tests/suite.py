@@ -124,8 +124,10 @@ def pytest_in_browser(place: Path, chosen: list[str]) -> Count:
     if not any("mark.browser" in path.read_text() for path in ROOT.glob("tests/test_*.py")):
         return Count()
     try:
-        # Chromium wants a home to write to, which an ordinary user of a build machine may not have.
-        environment = {"CHROMIUM": str(find_chromium()), "HOME": str(place)}
+        environment = find_chromium() | {
+            "HOME": str(place),  # Chromium writes to it; a user of a build machine may have none
+            "DJANGO_ALLOW_ASYNC_UNSAFE": "1",  # playwright keeps an event loop in the thread of the test
+        }
     except SetupError as error:
         return failed("pytest in the browser", str(error))
     return pytest("pytest in the browser", place, ["-m", "browser", *chosen], environment)

@@ -5,23 +5,55 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+DOWNLOADED = Path(__file__).resolve().parent.parent / ".venv" / "browsers"
+DOWNLOAD_SECONDS = 300
 
 
 class SetupError(Exception):
     """Something is missing on this machine; the message says what to do."""
 
 
-def find_chromium() -> Path:
-    """The browser that the tests drive."""
-    return _find_chromium() or install_or_explain("Chromium", "chromium", _find_chromium)
+def find_chromium() -> dict[str, str]:
+    """The browser that the tests drive, as the variables that tell them where it is; installs it when it may.
+
+    CHROMIUM names a program of the system, PLAYWRIGHT_BROWSERS_PATH the place of one that playwright downloaded: some
+    systems, such as Ubuntu, have no package of it that runs everywhere. Raises SetupError.
+    """
+    if found := _find_chromium():
+        return {"CHROMIUM": str(found)}
+    if not any(DOWNLOADED.glob("chromium*/INSTALLATION_COMPLETE")):
+        try:
+            return {"CHROMIUM": str(install_or_explain("Chromium", "chromium", _find_chromium))}
+        except SetupError as error:
+            _download_chromium(error)
+    return {"PLAYWRIGHT_BROWSERS_PATH": str(DOWNLOADED)}
 
 
 def _find_chromium() -> Path | None:
     return next((Path(path) for path in map(shutil.which, CHROMIUM) if path), None)
+
+
+def _download_chromium(why: SetupError) -> None:
+    """Let playwright download its own; with the libraries it needs when we have the rights."""
+    print("Downloading Chromium instead …", flush=True)
+    command = [sys.executable, "-m", "playwright", "install", *(["--with-deps"] if _rights() is not None else [])]
+    environment = os.environ | {"PLAYWRIGHT_BROWSERS_PATH": str(DOWNLOADED)}
+    try:
+        subprocess.run(
+            [*command, "chromium"],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=environment,
+            timeout=DOWNLOAD_SECONDS,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise SetupError(f"{why}; nor could it be downloaded ({type(error).__name__})") from None
 
 
 def install_or_explain(what: str, package: str, find: Callable[[], Path | None]) -> Path:
