@@ -9,12 +9,13 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from crm_bitrix.actions import Answer, Command, Json, Question, ResultOf
-from crm_bitrix.payloads import ENTITY_TYPE_ID, TYPE_NAME
+from crm_bitrix.payloads import ENTITY_TYPE_ID
 
 NEW, REPEAT_OPEN, REPEAT_CLOSED = "new", "repeat_open", "repeat_closed"
 
 _SELECT = ("id", "title", "name", "lastName", "assignedById", "stageId", "stageSemanticId", "categoryId")
 _DEAL_SELECT = (*_SELECT, "contactId", "companyId", "updatedTime")
+_LISTS = {"leads": "lead", "contacts": "contact", "deals": "deal"}
 _FINAL = ("S", "F")
 _FIND = "crm.duplicate.findbycomm"
 
@@ -110,7 +111,7 @@ def find_client(keys: Sequence[str], *, order: Sequence[str]) -> Generator[Quest
     """
     answer = yield search_question(keys)
     found = _found_ids(answer)
-    objects = {item.code: item for item in _rows(answer, ("leads", "contacts", "deals")) if _is_wanted(item, found)}
+    objects = {item.code: item for item in _rows(answer, _LISTS) if _is_wanted(item, found)}
     missing = sorted(set(found) - {(item.type, item.id) for item in objects.values()})
     if missing:
         details = yield _details_question(missing)
@@ -159,21 +160,21 @@ def _found_ids(answer: Answer) -> tuple[tuple[str, int], ...]:
     return tuple(dict.fromkeys((*seen, *answer.links)))
 
 
-def _rows(answer: Answer, names: Iterable[str]) -> Iterable[CrmObject]:
-    for name in names:
-        yield from (read_object(row) for row in (answer.result(name) or {}).get("items", ()))
+def _rows(answer: Answer, lists: Mapping[str, str]) -> Iterable[CrmObject]:
+    for name, kind in lists.items():
+        yield from (read_object(kind, row) for row in (answer.result(name) or {}).get("items", ()))
 
 
 def _is_wanted(item: CrmObject, found: Sequence[tuple[str, int]]) -> bool:
     return (item.client in found) if item.type == "deal" else (item.type, item.id) in found
 
 
-def read_object(row: Mapping[str, Json]) -> CrmObject:
-    """One row of `crm.item.list` or `.get`."""
+def read_object(kind: str, row: Mapping[str, Json]) -> CrmObject:
+    """One row of `crm.item.list` or `.get` for this type of object."""
     contact, company = int(row.get("contactId") or 0), int(row.get("companyId") or 0)
     person = " ".join(str(row[part]) for part in ("name", "lastName") if row.get(part))
     return CrmObject(
-        type=TYPE_NAME[int(row["entityTypeId"])],
+        type=kind,
         id=int(row["id"]),
         owner_id=int(row.get("assignedById") or 0),
         name=person or str(row.get("title") or ""),
@@ -202,8 +203,8 @@ def _details(answer: Answer, missing: Sequence[tuple[str, int]]) -> Iterable[Crm
     for kind, number in missing:
         found = answer.result(f"{kind}{number}")
         if found:
-            yield read_object(found["item"])
-    yield from _rows(answer, ("deals_of_contact", "deals_of_company"))
+            yield read_object(kind, found["item"])
+    yield from _rows(answer, {"deals_of_contact": "deal", "deals_of_company": "deal"})
 
 
 def choose(objects: Iterable[CrmObject], *, order: Sequence[str]) -> Client:

@@ -9,7 +9,6 @@ from datetime import datetime
 from crm_bitrix.actions import Action, Joined, Json, ResultOf
 
 ENTITY_TYPE_ID = {"lead": 1, "deal": 2, "contact": 3, "company": 4}
-TYPE_NAME = {number: name for name, number in ENTITY_TYPE_ID.items()}
 ORIGINATOR = "uis"
 
 OUTGOING, INCOMING, REDIRECTED, CALLBACK = 1, 2, 3, 4

@@ -174,10 +174,9 @@ def write(work: Work) -> None:
         if rows or plan.state != communication.state:
             communication.trace = [*communication.trace, *plan.trace][-200:]
         communication.responsible_id = plan.responsible_id or communication.responsible_id
-        communication.crm_object = plan.crm_object or communication.crm_object
         communication.revision = communication.credential.revision
         communication.facts = {**communication.facts, **plan.learned}
-        communication.save(update_fields=["trace", "responsible_id", "crm_object", "revision", "facts"])
+        communication.save(update_fields=["trace", "responsible_id", "revision", "facts"])
         KINDS[communication.kind].keep(communication, plan)
     work.actions = [*done, *rows]
 
@@ -263,7 +262,11 @@ def close(work: Work) -> None:
         until = max(moment for moment in resting if moment)
         _close(work, State.RETRY, "метод портала отдыхает: исчерпано время работы", until)
     else:
-        _close(work, plan.state, plan.reason, plan.wake_at, attempts=0)
+        made = (
+            f"{action.creates}:{action.result['id']}" for action in work.actions if action.creates and action.result
+        )
+        crm_object = next(reversed(list(made)), plan.crm_object)
+        _close(work, plan.state, plan.reason, plan.wake_at, attempts=0, crm_object=crm_object)
 
 
 def _close_uncertain(work: Work, unknown: Sequence[CrmAction]) -> None:
@@ -278,7 +281,7 @@ def _close_uncertain(work: Work, unknown: Sequence[CrmAction]) -> None:
     _close(work, State.FAILED, f"{unknown[0].key}: {unknown[0].error}", None)
 
 
-def _close(work: Work, state: str, reason: str, due_at: datetime | None, **more: int) -> None:
+def _close(work: Work, state: str, reason: str, due_at: datetime | None, **more: int | str) -> None:
     """Only if nobody made it due anew meanwhile: then it will be decided again."""
     communication = Communication.objects.filter(pk=work.communication.pk, due_at=work.due_at)
     finished = {"finished_at": timezone.now()} if state in (State.DONE, State.IGNORED, State.FAILED) else {}

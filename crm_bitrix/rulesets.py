@@ -1,6 +1,7 @@
 """The rows that hold an administrator's settings → the frozen ruleset that decisions read."""
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any
 
 from crm_bitrix.models import BitrixItem
@@ -37,7 +38,9 @@ def load(credential: Credential) -> Ruleset:
     rows = credential.streams.select_related("filter").prefetch_related("responsible_rules", "name_templates")
     for row in rows:
         tab = "telephony" if row.kind in CALLS else "chats"
-        streams[StreamKind(row.kind)] = _stream(row, is_active=is_on and _is_active(tabs, tab), country=country)
+        streams[StreamKind(row.kind)] = _stream(
+            row, is_active=is_on and _is_active(tabs, tab), country=country, zone=credential.zone
+        )
     users = BitrixItem.objects.filter(portal=portal, kind=BitrixItem.Kind.USER, missing_since__isnull=True)
     active = {int(code) for code, data in users.values_list("code", "data") if data.get("is_active", True)}
     return Ruleset(
@@ -83,17 +86,18 @@ def _numbers(credential: Credential) -> dict[str, NumberOptions]:
     }
 
 
-def _stream(row: Stream, *, is_active: bool, country: str) -> StreamRules:
+def _stream(row: Stream, *, is_active: bool, country: str, zone: tzinfo) -> StreamRules:
     kind = StreamKind(row.kind)
     conditions = row.filter.conditions if hasattr(row, "filter") else None
-    check, needs_end = _check(conditions, kind, country)
+    check, needs_end = _check(conditions, kind, country, zone)
     return StreamRules(
         kind=kind,
         is_active=is_active,
         filter=check,
         filter_needs_end=needs_end,
         rules=tuple(
-            _rule(rule, kind, country) for rule in sorted(row.responsible_rules.all(), key=lambda rule: rule.position)
+            _rule(rule, kind, country, zone)
+            for rule in sorted(row.responsible_rules.all(), key=lambda rule: rule.position)
         ),
         talked=row.talked or None,
         default_responsible_id=row.default_responsible_id,
@@ -113,16 +117,16 @@ def _stream(row: Stream, *, is_active: bool, country: str) -> StreamRules:
     )
 
 
-def _check(conditions: Any, kind: StreamKind, country: str) -> tuple[Check | None, bool]:
+def _check(conditions: Any, kind: StreamKind, country: str, zone: tzinfo) -> tuple[Check | None, bool]:
     """A stored tree, compiled. Raises ValueError for one that was never validated."""
     tree, faults = parse_tree(conditions, stream=kind, country=country, path="conditions")
     if faults:
         raise ValueError("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
-    return (compile_tree(tree), holds_end_fact(tree, kind)) if tree else (None, False)
+    return (compile_tree(tree, zone=zone), holds_end_fact(tree, kind)) if tree else (None, False)
 
 
-def _rule(row: Any, kind: StreamKind, country: str) -> Rule:
-    check, needs_end = _check(row.conditions, kind, country)
+def _rule(row: Any, kind: StreamKind, country: str, zone: tzinfo) -> Rule:
+    check, needs_end = _check(row.conditions, kind, country, zone)
     assign = row.assign
     users = assign.get("users") or ([assign["user"]] if assign.get("user") else [])
     return Rule(

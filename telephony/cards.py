@@ -16,7 +16,8 @@ def wanted(call: CallFacts, moments: Mapping[int, str]) -> frozenset[int]:
     """The employees before whom the card should be open now.
 
     `moments` says per UIS employee when his card opens. Until somebody answers those whose phones ring; afterwards who
-    answered last, and those whose phones have begun to ring since, as in a transfer.
+    answered last – also when he has hung up, for he may still be writing – and those whose phones have begun to ring
+    since, as in a transfer.
     """
     if call.is_over:
         return frozenset()
@@ -26,8 +27,7 @@ def wanted(call: CallFacts, moments: Mapping[int, str]) -> frozenset[int]:
         for leg in call.rings
         if leg.ended_at is None and (answered_at is None or leg.at > answered_at) and _moment(moments, leg) == RING
     }
-    last = call.answers[-1:]
-    talking = {leg.employee_id for leg in last if leg.ended_at is None and _moment(moments, leg) != NEVER}
+    talking = {leg.employee_id for leg in call.answers[-1:] if _moment(moments, leg) != NEVER}
     return frozenset(ringing | talking)
 
 

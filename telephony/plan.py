@@ -265,7 +265,7 @@ def _changes(
 ) -> Generator[Question, Answer, Mapping[str, Any]]:
     """What to correct at the end in the object that this call made earlier, unless somebody has changed it since."""
     if "changes" in settled:
-        return settled["changes"]
+        return dict(settled["changes"])
     item = next((item for item in creation.ITEMS if item in case.done), None)
     if item is None:
         return {}
