@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+import psycopg
 import pytest
 from django import db
 from django.utils import timezone
@@ -128,14 +131,22 @@ def has_processes(group: int) -> bool:
     return False
 
 
+def make_database(place: Path) -> str:
+    """An empty database beside the tests' own, of the same kind; it goes with the server or the directory."""
+    url = urlsplit(os.environ.get("DATABASE_URL", ""))
+    if not url.scheme.startswith("postgres"):
+        return f"sqlite:///{place}/db.sqlite3"
+    name = f"watchdog_{uuid4().hex}"
+    with psycopg.connect(url.geturl(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return url._replace(path=f"/{name}").geturl()
+
+
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory) -> dict[str, str]:
-    if "postgres" in os.environ.get("DATABASE_URL", ""):
-        pytest.skip("the processes use SQLite either way: once is enough")
-    database = tmp_path_factory.mktemp("watchdog") / "db.sqlite3"
     environment = os.environ | {
         "DEBUG": "1",
-        "DATABASE_URL": f"sqlite:///{database}",
+        "DATABASE_URL": make_database(tmp_path_factory.mktemp("watchdog")),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "Q_WORKERS": "1",  # then it is the idle worker that holds the queue's lock
         "LOG_LEVEL": "INFO",
