@@ -5,7 +5,7 @@ Source: https://apidocs.bitrix24.com/settings/how-to-call-rest-api/batch.html
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -22,10 +22,12 @@ class BadAnswer(Exception):
 @dataclass(frozen=True)
 class BatchAnswer:
     """Per command its result or refusal; a command that was not answered is absent. `operating` per method:
-    seconds of work time spent, and the moment (epoch seconds) when the oldest of it is forgiven."""
+    seconds of work time spent, and the moment (epoch seconds) when the oldest of it is forgiven. `totals`: how many
+    rows a list has in all, where the portal says so."""
 
     results: Mapping[str, Json | Refusal]
     operating: Mapping[str, tuple[float, int]]
+    totals: Mapping[str, int] = field(default_factory=dict)
 
 
 def query(command: Command) -> str:
@@ -90,6 +92,7 @@ def read(answer: Json, names: Iterable[str]) -> BatchAnswer:
     try:
         result = answer["result"]
         results, errors, times = (_mapping(result[part]) for part in ("result", "result_error", "result_time"))
+        counted = _mapping(result.get("result_total", {}))
     except (KeyError, TypeError) as error:
         raise BadAnswer(f"no batch answer: {str(answer)[:200]}") from error
     outcome: dict[str, Json | Refusal] = {}
@@ -98,7 +101,8 @@ def read(answer: Json, names: Iterable[str]) -> BatchAnswer:
             outcome[name] = _refusal(errors[name])
         elif name in results:
             outcome[name] = results[name]
-    return BatchAnswer(outcome, {name: _operating(time) for name, time in times.items()})
+    totals = {name: int(total) for name, total in counted.items() if str(total).isdigit()}
+    return BatchAnswer(outcome, {name: _operating(time) for name, time in times.items()}, totals)
 
 
 def _mapping(value: Json) -> Mapping[str, Json]:

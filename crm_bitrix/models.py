@@ -46,7 +46,25 @@ class CrmAction(models.Model):
 
 
 class BitrixItem(models.Model):
-    """An entry of a dictionary of the portal. What has vanished there stays, marked."""
+    """An entry of a dictionary of the portal. What has vanished there stays, marked.
+
+    `crm_bitrix.portal_parsing` writes these; ids are whole numbers unless said otherwise, `sort` is the portal's order.
+
+    | kind | code | data |
+    |---|---|---|
+    | user | id | is_active, first_name, last_name, email, extension, phones [as written], departments [id], position |
+    | department | id | parent (id or null), head (user id or null), sort |
+    | pipeline | id | sort, is_default; pipelines of deals |
+    | stage | `<ENTITY_ID>:<STATUS_ID>` | id (text, what is sent), object lead/deal, pipeline (id; null for leads),
+      semantics "" / "S" won / "F" lost, sort |
+    | source | STATUS_ID | sort |
+    | status | `<ENTITY_ID>:<STATUS_ID>` | id (text), directory (ENTITY_ID), sort; the other CRM directories |
+    | field | `<object>.<field>` | object lead/deal/contact/company, field (what is sent; PHONE EMAIL WEB IM instead of
+      fm), type, is_required, is_read_only, is_immutable, is_multiple, is_custom, items [{id, name}] of lists,
+      directory (ENTITY_ID of a crm_status field or "") |
+    | line | number as registered | creates (CRM_AUTO_CREATE) |
+    | openline | id | is_active |
+    """
 
     class Kind(models.TextChoices):
         USER = "user", _("сотрудник")
@@ -73,6 +91,51 @@ class BitrixItem(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.code
+
+
+class SyncRun(models.Model):
+    """One manual or scheduled synchronisation of a portal with its UIS accounts.
+
+    `stages` is a list of {name, credential (its key or null), about, state, done, total, counts, problems [text]}:
+    what a screen shows, and where a run that was broken off goes on. `changes` is {"portal": {kind: change},
+    "uis": {credential: {kind: change}}, "affected": [{credential, path, text}], "without_surname": [{id, name, link}],
+    "notes": [text]} with change = {total, added, changed, removed, returned, names {added, removed: [text]}}.
+    `due_at` is when to go on; `lease_until` keeps a second worker away.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running", _("идёт")
+        DONE = "done", _("готово")
+        FAILED = "failed", _("не удалась")
+        CANCELLED = "cancelled", _("отменена")
+
+    portal = models.ForeignKey(Portal, models.CASCADE, related_name="sync_runs")
+    started_by = models.CharField(_("кто начал"), max_length=200, blank=True)
+    started_at = models.DateTimeField(_("начало"), default=timezone.now)
+    finished_at = models.DateTimeField(_("конец"), null=True, blank=True)
+    state = models.CharField(_("состояние"), max_length=9, choices=State.choices, default=State.RUNNING)
+    stages = models.JSONField(_("шаги"), default=list, blank=True)
+    changes = models.JSONField(_("изменения"), default=dict, blank=True)
+    error = models.CharField(_("ошибка"), max_length=500, blank=True)
+    cancel_asked = models.BooleanField(_("просили отменить"), default=False)
+    attempts = models.PositiveSmallIntegerField(_("попыток"), default=0)
+    due_at = models.DateTimeField(default=timezone.now)
+    lease_token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("синхронизация")
+        verbose_name_plural = _("синхронизации")
+        constraints = [
+            models.UniqueConstraint(fields=["portal"], condition=Q(state="running"), name="one_running_sync_per_portal")
+        ]
+        indexes = [
+            models.Index(fields=["portal", "-started_at"], name="sync_run_newest"),
+            models.Index(fields=["due_at"], condition=Q(state="running"), name="sync_run_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.portal} {self.started_at:%d.%m.%Y %H:%M}"
 
 
 class RequestLog(models.Model):
