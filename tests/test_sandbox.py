@@ -538,3 +538,19 @@ def test_events_reach_bound_handlers_as_forms_with_the_application_token(sandbox
     assert sandbox.uninstall(url=handler) == [404]
     assert "auth[access_token]" not in sandbox.portal.events_sent[-1]["form"]
     assert client.call("server.time")["error"] == "APPLICATION_NOT_FOUND"
+
+
+def test_renamed_portal_answers_302_at_its_old_address(sandbox, client):
+    old = sandbox.portal.client_endpoint
+    sandbox.portal.rename("localhost")
+    answer = requests.post(old + "server.time", json={"auth": client.token.access}, allow_redirects=False, timeout=5)
+    assert (answer.status_code, answer.headers["Location"]) == (302, sandbox.portal.client_endpoint + "server.time")
+    assert client.ok("server.time")
+
+
+def test_fault_of_one_portal_spares_the_other(sandbox, client):
+    other = sandbox.add_portal("beta")
+    sandbox.faults.fail_always("503", portal="beta")
+    assert client.ok("server.time")
+    body = {"auth": other.issue_tokens().access}
+    assert requests.post(other.client_endpoint + "server.time", json=body, timeout=5).status_code == 503

@@ -11,6 +11,7 @@ from . import (
     methods_basic,
     methods_crm,
     methods_im,
+    methods_lines,
     methods_telephony,
     oauth,
     page,
@@ -24,7 +25,7 @@ from .rest import _json
 if TYPE_CHECKING:
     from .world import Sandbox
 
-IMPLEMENTED = (methods_activity, methods_basic, methods_crm, methods_im, methods_telephony)
+IMPLEMENTED = (methods_activity, methods_basic, methods_crm, methods_im, methods_lines, methods_telephony)
 BOTH = ("GET", "POST")
 
 
@@ -68,7 +69,9 @@ def _portal_routes(app: Flask, sandbox: "Sandbox") -> None:
 
 
 def _oauth_routes(app: Flask, sandbox: "Sandbox") -> None:
-    app.add_url_rule("/oauth/token/", "token", lambda: oauth.token(sandbox), methods=BOTH)
+    # The server is <url>/oauth: like the real one it has oauth/token/ and rest/app.info below it.
+    app.add_url_rule("/oauth/oauth/token/", "token", lambda: oauth.token(sandbox), methods=BOTH)
+    app.add_url_rule("/oauth/token/", "token_", lambda: oauth.token(sandbox), methods=BOTH)
     app.add_url_rule(
         "/oauth/rest/app.info", "app_info", lambda: oauth.app_info(sandbox), methods=BOTH, strict_slashes=False
     )

@@ -6,7 +6,7 @@
 | events_url | events_url, route_url, product_url, app_url | {} |
 | play, tell | kind, realtime and the wishes of `stories.tell` | id, bodies, statuses |
 | post | id, order | statuses |
-| fault | kind, n (absent = always), match, side ("portal" or "uis") | state |
+| fault | kind, n (absent = always), match, portal, side ("portal" or "uis") | state |
 | faults | any switch of `Faults`, side | state |
 | poison | text | state |
 | clear | side | state |
@@ -140,9 +140,9 @@ def _side(sandbox: "Sandbox", body: Body) -> faults_module.Faults:
 def _fault(sandbox: "Sandbox", body: Body) -> Body:
     side = _side(sandbox, body)
     if body.get("n") is None:
-        side.fail_always(body["kind"], match=body.get("match"))
+        side.fail_always(body["kind"], match=body.get("match"), portal=body.get("portal"))
     else:
-        side.fail_next(int(body["n"]), body["kind"], match=body.get("match"))
+        side.fail_next(int(body["n"]), body["kind"], match=body.get("match"), portal=body.get("portal"))
     return side.state()
 
 

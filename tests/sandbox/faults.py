@@ -39,9 +39,12 @@ class Rule:
     kind: str
     left: int | None = None
     match: str | None = None
+    portal: str | None = None
 
-    def fits(self, methods: Iterable[str]) -> bool:
+    def fits(self, methods: Iterable[str], portal: str | None) -> bool:
         """True if a request with these methods is meant; without `match` the authorisation server is spared."""
+        if self.portal is not None and self.portal != portal:
+            return False
         names = [name.lower() for name in methods]
         if self.match is None:
             return not any(name.startswith("oauth.") for name in names)
@@ -70,13 +73,13 @@ class Faults:
     poisons: list[Predicate] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
 
-    def fail_next(self, n: int, kind: str, *, match: str | None = None) -> None:
-        """Spoil the next `n` requests (those that contain a method with `match` in its name)."""
-        self.rules.append(Rule(_known(kind), n, match))
+    def fail_next(self, n: int, kind: str, *, match: str | None = None, portal: str | None = None) -> None:
+        """Spoil the next `n` requests (with `match` in the name of a method inside; to the portal with this slug)."""
+        self.rules.append(Rule(_known(kind), n, match, portal))
 
-    def fail_always(self, kind: str, *, match: str | None = None) -> None:
-        """Spoil every request until `clear()`: a portal that is down for a week."""
-        self.rules.append(Rule(_known(kind), None, match))
+    def fail_always(self, kind: str, *, match: str | None = None, portal: str | None = None) -> None:
+        """Spoil every such request until `clear()`: a portal that is down for a week."""
+        self.rules.append(Rule(_known(kind), None, match, portal))
 
     def poison(self, predicate: Predicate | str) -> None:
         """Make a command that kills every request it is in; a text means "its method or parameters contain it"."""
@@ -90,11 +93,11 @@ class Faults:
         """Take back every fault and every switch."""
         self.__init__()  # type: ignore[misc]
 
-    def take(self, methods: Iterable[str]) -> str | None:
+    def take(self, methods: Iterable[str], *, portal: str | None = None) -> str | None:
         """Kind of the fault that hits a request with these methods, and count it."""
         names = list(methods)
         for rule in self.rules:
-            if rule.left != 0 and rule.fits(names):
+            if rule.left != 0 and rule.fits(names, portal):
                 if rule.left is not None:
                     rule.left -= 1
                 self.rules = [one for one in self.rules if one.left != 0]

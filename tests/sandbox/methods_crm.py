@@ -114,6 +114,8 @@ def status_list(ctx: Context, params: Params) -> Rows:
 def status_add(ctx: Context, params: Params) -> int:
     """Add a value to a directory; its STATUS_ID must be new."""
     fields = params["fields"]
+    if not ctx.portal.users[ctx.user_id]["ADMIN"]:
+        raise RestError("", "Access denied.")
     if not isinstance(fields, dict):
         raise RestError("", "Parameter 'fields' must be array.")
     missing = [f"The field {name} is required." for name in ("ENTITY_ID", "STATUS_ID") if not fields.get(name)]

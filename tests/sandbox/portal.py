@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +58,7 @@ class Portal:
     bucket_size: float = 50.0
     operating_limit: float = 480.0
     app_url: str = ""
+    host: str = ""
     users: dict[int, dict[str, Any]] = field(default_factory=dict)
     departments: list[dict[str, Any]] = field(default_factory=list)
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Portal:
     story_of: dict[str, str] = field(default_factory=dict)
     live: int = 0
     max_concurrent: int = 0
-    requests: deque[RequestRecord] = field(default_factory=lambda: deque(maxlen=KEPT_REQUESTS))
+    requests: list[RequestRecord] = field(default_factory=list)
     request_number: int = 0
     bucket: float = 0.0
     bucket_at: float = 0.0
@@ -93,12 +93,16 @@ class Portal:
     @property
     def domain(self) -> str:
         """Host and port, as payloads of a portal carry it."""
-        return self.url.split("//", 1)[1]
+        return self.host or self.url.split("//", 1)[1]
 
     @property
     def client_endpoint(self) -> str:
         """Root of the REST methods."""
-        return f"{self.url}/portal/{self.slug}/rest/"
+        return f"http://{self.domain}/portal/{self.slug}/rest/"
+
+    def rename(self, name: str = "localhost") -> None:
+        """Move the portal to another host name of this machine; requests to the old one are answered with 302."""
+        self.host = f"{name}:{self.url.rsplit(':', 1)[1]}"
 
     # --- people
 
@@ -224,6 +228,12 @@ class Portal:
         if method is not None:
             found = [one for one in found if one.method.lower() == method.lower()]
         return [one for one in found if one.error is None] if ok else found
+
+    def log(self, record: RequestRecord) -> None:
+        """Keep a request; the oldest ones go when there are too many."""
+        self.requests.append(record)
+        if len(self.requests) > KEPT_REQUESTS:
+            del self.requests[: KEPT_REQUESTS // 2]
 
     def clear_log(self) -> None:
         """Forget requests and the highest concurrency seen; state stays."""

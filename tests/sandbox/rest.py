@@ -105,7 +105,7 @@ def _begin(sandbox: "Sandbox", portal: Portal, incoming: Incoming) -> RequestRec
         portal.max_concurrent = max(portal.max_concurrent, portal.live)
         names = incoming.methods
         record = RequestRecord(number, clock.now(), incoming.method, names, len(names), concurrent=portal.live)
-        portal.requests.append(record)
+        portal.log(record)
 
     def done() -> None:
         with sandbox.lock:
@@ -124,8 +124,10 @@ def _respond(sandbox: "Sandbox", portal: Portal, incoming: Incoming, record: Req
     with sandbox.lock:
         fits = portal.pour()
         record.bucket = portal.bucket_level()
-        kind = faults.take((incoming.method, *incoming.methods)) if fits else None
+        kind = faults.take((incoming.method, *incoming.methods), portal=portal.slug) if fits else None
     record.fault = kind
+    if portal.host and request.host != portal.host:
+        return Response(status=302, headers={"Location": f"{portal.client_endpoint}{request.path.rsplit('/', 1)[-1]}"})
     try:
         if not fits:
             raise REFUSALS["503"]

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import clock
 from .crm import normal_phone
-from .story_calls import CALLS, CallPlan
+from .story_calls import CallPlan
 from .story_chats import CHATS, ChatPlan
+from .story_scripts import CALLS
 
 if TYPE_CHECKING:
     from .world import Sandbox

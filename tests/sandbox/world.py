@@ -12,6 +12,7 @@ from typing import Any
 from werkzeug.serving import make_server
 
 from . import defaults, outbox, stories
+from .app import make_app
 from .edge import Edge, QuietHandler
 from .faults import Faults
 from .portal import Portal, Token
@@ -22,6 +23,7 @@ CLIENT_ID = "local.sandbox"
 CLIENT_SECRET = "sandbox-secret"
 SAVE_SECONDS = 2.0
 KEPT_IN_FILE = 500
+STATE_FORMAT = 1
 
 
 class Sandbox:
@@ -228,8 +230,6 @@ class Sandbox:
 
     def make_server(self, host: str, port: int) -> Any:
         """The HTTP server, bound but not yet running; sets `url`."""
-        from .app import make_app
-
         bound = socket.create_server((host, port), backlog=512)
         number = bound.getsockname()[1]
         edge, handler = Edge(make_app(self)), QuietHandler
@@ -252,10 +252,9 @@ class Sandbox:
             return
         with self.lock:
             self.saved_version = self.version
-            memory = {name: getattr(self, name) for name in _SAVED}
+            memory = {name: getattr(self, name) for name in _SAVED} | {"format": STATE_FORMAT}
             for portal in self.portals.values():
-                while len(portal.requests) > KEPT_IN_FILE:
-                    portal.requests.popleft()
+                del portal.requests[:-KEPT_IN_FILE]
             data = pickle.dumps(memory)
         self.state.parent.mkdir(parents=True, exist_ok=True)
         draft = self.state.with_name(self.state.name + ".new")
@@ -266,6 +265,8 @@ class Sandbox:
         if self.state is None or not self.state.exists():
             return False
         memory = pickle.loads(self.state.read_bytes())
+        if memory.get("format") != STATE_FORMAT:
+            raise ValueError("written by another version")
         for name in _SAVED:
             setattr(self, name, memory[name])
         for portal in self.portals.values():
