@@ -24,6 +24,7 @@ from tests.system import SetupError, find_chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS = 5  # pytest's exit code when nothing was chosen
+LEFT_OUT_OF_FAST = ["-m", "not browser and not slow", "--ignore=tests/test_watchdog.py"]  # its processes take seconds
 
 # Settings of a developer's .env must not change what is tested.
 ENVIRONMENT = {
@@ -83,7 +84,7 @@ def everything(place: Path, chosen: list[str]) -> Count:
 
 
 def fast(place: Path, chosen: list[str]) -> Count:
-    return style() + pytest("pytest on SQLite", place, ["-m", "not browser", *spread(), *chosen])
+    return style() + pytest("pytest on SQLite", place, [*LEFT_OUT_OF_FAST, *spread(), *chosen])
 
 
 def style() -> Count:
