@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 from .world import CLIENT_ID, CLIENT_SECRET, SAVE_SECONDS, Sandbox
 
@@ -22,6 +23,8 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the file, one line must say so
         return _fail(f"state file {options.state} cannot be read ({error}); delete it to start afresh")
     sandbox.plays_dials = True
+    if not sandbox.uis.counters:
+        sandbox.uis.id_offset = int(time.time()) % 100_000_000  # a product that remembers must not meet old ids again
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -11,13 +11,14 @@ from .crm import Item
 from .crm_fields import TYPE_NAMES
 from .defaults import COMPANY_PHONE, JUNK_PHONE, KNOWN_NO_DEAL_PHONE, KNOWN_PHONE, LEAD_PHONE
 from .faults import KINDS
-from .portal import Portal
+from .portal import NO_COST, Portal
 from .stories import KINDS as STORY_KINDS
 
 if TYPE_CHECKING:
     from .world import Sandbox
 
 SHOWN_ITEMS, SHOWN_REQUESTS, SHOWN_STORIES = 40, 80, 40
+COSTED_REQUESTS = 3000
 EXAMPLES = {
     "known": KNOWN_PHONE,
     "known_no_deal": KNOWN_NO_DEAL_PHONE,
@@ -72,6 +73,7 @@ def make_blueprint(sandbox: "Sandbox") -> Blueprint:
 def snapshot(sandbox: "Sandbox") -> dict[str, Any]:
     """Everything the page draws."""
     portal = sandbox.portal
+    costs = portal.costs(portal.requests[-COSTED_REQUESTS:])
     return {
         "version": sandbox.version,
         "portal": {"title": portal.title, "leads_on": portal.leads_on, "installed": portal.installed},
@@ -87,7 +89,7 @@ def snapshot(sandbox: "Sandbox") -> dict[str, Any]:
         "examples": EXAMPLES,
         "story_kinds": STORY_KINDS,
         "fault_kinds": {"portal": [kind for kind in KINDS if kind not in UIS_KINDS], "uis": UIS_KINDS},
-        "stories": [_story(portal, story) for story in sandbox.stories[-SHOWN_STORIES:][::-1]],
+        "stories": [_story(story, costs.get(story.id, NO_COST)) for story in sandbox.stories[-SHOWN_STORIES:][::-1]],
         "items": {name: _items(portal, type_id) for type_id, name in TYPE_NAMES.items()},
         "cards": [_card(portal, call_id, user_id, at) for (call_id, user_id), at in portal.telephony.cards.items()],
         "notifications": [
@@ -204,11 +206,11 @@ def _card(portal: Portal, call_id: str, user_id: int, at: float) -> dict[str, An
     }
 
 
-def _story(portal: Portal, story: Any) -> dict[str, Any]:
+def _story(story: Any, cost: dict[str, int]) -> dict[str, Any]:
     names = ("kind", "id", "phone", "is_over")
     good = sum(1 for status in story.statuses if 200 <= status < 300)
     counts = {"sent": len(story.statuses), "good": good, "steps": len(story.steps), "at": _clock(story.played_at)}
-    return {name: getattr(story, name) for name in names} | counts | {"cost": portal.cost(story.id)}
+    return {name: getattr(story, name) for name in names} | counts | {"cost": cost}
 
 
 def _user(user: dict[str, Any]) -> dict[str, Any]:

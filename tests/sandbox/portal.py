@@ -16,6 +16,7 @@ CODE_SECONDS = 30
 SCOPES = ("crm", "telephony", "im", "imopenlines", "placement", "user_basic", "department")
 BASKETS = 10
 KEPT_REQUESTS = 20_000
+NO_COST = {"requests": 0, "own": 0, "shared": 0, "commands": 0}
 
 
 @dataclass
@@ -242,10 +243,19 @@ class Portal:
 
     def cost(self, story: str) -> dict[str, int]:
         """Requests (of its own, and shared with other stories) and commands that a story has cost."""
-        mine = [one for one in list(self.requests) if story in one.stories]
-        commands = sum(1 for one in mine for command in one.log if command.story == story)
-        own = sum(1 for one in mine if len(one.stories) == 1)
-        return {"requests": len(mine), "own": own, "shared": len(mine) - own, "commands": commands}
+        return self.costs(list(self.requests)).get(story, dict(NO_COST))
+
+    @staticmethod
+    def costs(requests: list[RequestRecord]) -> dict[str, dict[str, int]]:
+        """The same for every story of these requests, in one pass."""
+        found: dict[str, dict[str, int]] = {}
+        for request in requests:
+            for story in request.stories:
+                cost = found.setdefault(story, dict(NO_COST))
+                cost["requests"] += 1
+                cost["own" if len(request.stories) == 1 else "shared"] += 1
+                cost["commands"] += sum(1 for command in request.log if command.story == story)
+        return found
 
     def counts(self) -> dict[str, int]:
         """How many objects there are: leads, deals, contacts, companies, activities, notifications, records, calls."""

@@ -44,6 +44,7 @@ class UisAccount:
     requests: list[Row] = field(default_factory=list)
     points: list[float] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
+    id_offset: int = 0
     faults: Faults = field(default_factory=Faults)
 
     def __post_init__(self) -> None:
@@ -59,8 +60,9 @@ class UisAccount:
         return state
 
     def next_id(self, kind: str, start: int) -> int:
-        """Next number of a kind of row."""
-        self.counters[kind] = self.counters.get(kind, start - 1) + 1
+        """Next number of a kind of row; ids of communications begin `id_offset` higher."""
+        offset = 0 if kind in ("phone", "employee") else self.id_offset
+        self.counters[kind] = self.counters.get(kind, start - 1 + offset) + 1
         return self.counters[kind]
 
     @property

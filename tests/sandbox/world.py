@@ -76,9 +76,9 @@ class Sandbox:
         return portal
 
     def reset(self) -> None:
-        """Bring the world back to its beginning; the addresses of the product are kept."""
+        """Bring the world back to its beginning; the product's addresses stay, ids of stories are not used again."""
         old = self.uis
-        self.uis = UisAccount(url=old.url, events_url=old.events_url, route_url=old.route_url)
+        self.uis = UisAccount(url=old.url, events_url=old.events_url, route_url=old.route_url, counters=old.counters)
         app_url = self.portal.app_url
         self.portals.clear()
         self.stories.clear()
