@@ -1,6 +1,7 @@
 """Fields of leads, deals, contacts and companies: what `crm.item.fields` tells and what a write may hold."""
 
 import re
+from functools import cache
 from typing import Any
 
 LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4
@@ -75,6 +76,7 @@ DIRECTORIES = {
 CUSTOM_NAME = re.compile(r"^UF_CRM_\w+$", re.IGNORECASE)
 
 
+@cache
 def system_fields(type_id: int) -> dict[str, dict[str, Any]]:
     """Descriptions of a type's own fields in the form of `crm.item.fields`."""
     return {

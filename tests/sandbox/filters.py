@@ -1,8 +1,7 @@
 """Filters of list methods: prefixes before the field name, nested groups, order."""
 
 import re
-from collections.abc import Callable
-from functools import cmp_to_key
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import php
@@ -11,6 +10,7 @@ from .clock import parse_iso
 PREFIX = re.compile(r"^(!=%|!%=|!=|!@|!%|>=|<=|><|=%|%=|=|!|>|<|@|%|\?)?(.*)$")
 Row = dict[str, Any]
 Read = Callable[[Row, str], Any]
+Test = Callable[[Row], bool]
 
 
 def split_key(key: str) -> tuple[str, str]:
@@ -30,30 +30,41 @@ def fields_of(filter_: Any) -> set[str]:
     return names
 
 
-def matches(row: Row, filter_: Any, read: Read = lambda row, name: row.get(name)) -> bool:
-    """Say whether a row passes; `{"logic": "OR", 0: {...}, 1: {...}}` groups, the default is AND."""
-    pairs = _items(filter_)
-    outcomes = (
-        matches(row, value, read) if key.isdigit() and isinstance(value, dict | list) else _holds(row, key, value, read)
-        for key, value in pairs
-        if key.lower() != "logic"
-    )
-    logic = next((str(value).upper() for key, value in pairs if key.lower() == "logic"), "AND")
-    return any(outcomes) if logic == "OR" else all(outcomes)
+def select_rows(rows: Iterable[Row], filter_: Any, read: Read = lambda row, name: row.get(name)) -> list[Row]:
+    """Rows that pass; `{"logic": "OR", 0: {...}, 1: {...}}` groups, the default is AND."""
+    if not filter_:
+        return list(rows)
+    return list(filter(_test_of(filter_, read), rows))
 
 
 def order_rows(rows: list[Row], order: dict[str, str], read: Read = lambda row, name: row.get(name)) -> list[Row]:
-    """Sort by several fields, `{"id": "DESC", "title": "ASC"}`."""
+    """Sort by several fields, `{"id": "DESC", "title": "ASC"}`; numbers before texts, empty values first."""
+    for name, direction in reversed(list(order.items())):
+        rows = sorted(rows, key=lambda row: _rank(read(row, name)), reverse=direction.upper() == "DESC")
+    return rows
 
-    def compare(left: Row, right: Row) -> int:
-        for name, direction in order.items():
-            one, two = _comparable(read(left, name), read(right, name))
-            if one != two:
-                sign = 1 if one > two else -1
-                return -sign if direction.upper() == "DESC" else sign
-        return 0
 
-    return sorted(rows, key=cmp_to_key(compare)) if order else rows
+def _rank(value: Any) -> tuple[int, Any]:
+    if value in (None, ""):
+        return (0, "")
+    try:
+        return (1, float(value))
+    except (TypeError, ValueError):
+        return (2, str(value))
+
+
+def _test_of(filter_: Any, read: Read) -> Test:
+    pairs = _items(filter_)
+    tests = [
+        _test_of(value, read) if key.isdigit() and isinstance(value, dict | list) else _condition(key, value, read)
+        for key, value in pairs
+        if key.lower() != "logic"
+    ]
+    if len(tests) == 1:
+        return tests[0]
+    logic = next((str(value).upper() for key, value in pairs if key.lower() == "logic"), "AND")
+    decide = any if logic == "OR" else all
+    return lambda row: decide(test(row) for test in tests)
 
 
 def _items(filter_: Any) -> list[tuple[str, Any]]:
@@ -62,19 +73,19 @@ def _items(filter_: Any) -> list[tuple[str, Any]]:
     return [(str(key), value) for key, value in (filter_ or {}).items()]
 
 
-def _holds(row: Row, key: str, wanted: Any, read: Read) -> bool:
+def _condition(key: str, wanted: Any, read: Read) -> Test:
     prefix, name = split_key(key)
-    value = read(row, name)
     negative = prefix.startswith("!")
     kind = prefix.lstrip("!")
     if kind in ("%", "=%", "%=", "?"):
-        return _is_like(value, wanted) != negative
+        return lambda row: _is_like(read(row, name), wanted) != negative
     if kind in (">", ">=", "<", "<="):
-        return _compare(value, kind, wanted)
+        return lambda row: _compare(read(row, name), kind, wanted)
     if kind == "><":
         low, high = php.rows(wanted)[:2]
-        return _compare(value, ">=", low) and _compare(value, "<=", high)
-    return _is_among(value, php.rows(wanted)) != negative
+        return lambda row: _compare(read(row, name), ">=", low) and _compare(read(row, name), "<=", high)
+    texts = {_text(one) for one in php.rows(wanted)}
+    return lambda row: _is_among(read(row, name), texts) != negative
 
 
 def _is_like(value: Any, wanted: Any) -> bool:
@@ -82,10 +93,10 @@ def _is_like(value: Any, wanted: Any) -> bool:
     return value is not None and text in str(value).lower()
 
 
-def _is_among(value: Any, wanted: list[Any]) -> bool:
-    values = value if isinstance(value, list) else [value]
-    texts = {_text(one) for one in wanted}
-    return any(_text(one) in texts for one in values) or (not values and "" in texts)
+def _is_among(value: Any, texts: set[str]) -> bool:
+    if isinstance(value, list):
+        return any(_text(one) in texts for one in value) or (not value and "" in texts)
+    return _text(value) in texts
 
 
 def _text(value: Any) -> str:

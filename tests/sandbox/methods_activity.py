@@ -7,7 +7,7 @@ from . import clock, php
 from .crm import Item
 from .crm_fields import TYPE_IDS, TYPE_NAMES
 from .errors import RestError, not_found
-from .filters import matches, order_rows
+from .filters import order_rows, select_rows
 from .registry import Context, Params, Rows, method, page
 
 LAYOUT_KEYS = frozenset({"icon", "header", "body", "footer"})
@@ -53,7 +53,7 @@ def activity_list(ctx: Context, params: Params) -> Rows:
     bindings = {
         (int(one["OWNER_TYPE_ID"]), int(one["OWNER_ID"])) for one in php.rows(filter_.pop("BINDINGS", []) or [])
     }
-    rows = [row for row in ctx.portal.crm.activities.values() if matches(row, filter_)]
+    rows = select_rows(ctx.portal.crm.activities.values(), filter_)
     if bindings:
         rows = [row for row in rows if bindings & set(row["_bindings"])]
     rows = order_rows(rows, params.get("order") or {"ID": "ASC"})

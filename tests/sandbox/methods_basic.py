@@ -4,7 +4,7 @@ from typing import Any
 
 from . import clock, php
 from .errors import RestError
-from .filters import matches, order_rows
+from .filters import order_rows, select_rows
 from .registry import METHODS, Context, Params, Rows, method, page
 from .spec import SPEC
 
@@ -113,7 +113,7 @@ def user_get(ctx: Context, params: Params) -> Rows:
         key: params[key] for key in ("ID", "ACTIVE", "EMAIL", "UF_PHONE_INNER") if key in params
     }
     filter_ = {key: _truth(value) if key.lstrip("=") == "ACTIVE" else value for key, value in filter_.items()}
-    rows = [user for user in ctx.portal.users.values() if matches(user, filter_)]
+    rows = select_rows(ctx.portal.users.values(), filter_)
     order = lower.get("order")
     direction = order if isinstance(order, str) else "ASC"
     rows = order_rows(rows, {lower.get("sort") or "ID": direction})
@@ -127,7 +127,7 @@ def department_get(ctx: Context, params: Params) -> Rows:
     """Departments, filtered by any of their fields."""
     keys = ("ID", "NAME", "PARENT", "UF_HEAD")
     wanted = {key: params[key] for key in keys if params.get(key) not in (None, "")}
-    rows = [row for row in ctx.portal.departments if matches(row, wanted)]
+    rows = select_rows(ctx.portal.departments, wanted)
     return page(rows, params, key="START")
 
 

@@ -7,7 +7,7 @@ from . import php
 from .crm import Item, normal
 from .crm_fields import DEAL, LEAD, TYPE_IDS, TYPE_NAMES, camel_name
 from .errors import RestError, not_found
-from .filters import fields_of, matches, order_rows
+from .filters import fields_of, order_rows, select_rows
 from .registry import Context, Params, Rows, method, page
 
 MAX_FOUND = 20
@@ -72,7 +72,7 @@ def item_list(ctx: Context, params: Params) -> Rows:
     filter_, order = params.get("filter") or {}, params.get("order") or {"id": "ASC"}
     _check_filter(filter_, order, names)
     seen = [item for item in crm.items[type_id].values() if crm.is_seen(item, ctx.search_lag)]
-    found = [item for item in seen if matches(item, filter_, lambda item, name: item.get(names[name]))]
+    found = select_rows(seen, filter_, lambda item, name: item.get(names[name]))
     found = order_rows(found, order, lambda item, name: item.get(names[name]))
     cut = page(found, params)
     items = [_selected(crm.answer(item, original_names=_original(params)), params.get("select")) for item in cut.result]
@@ -105,7 +105,7 @@ def find_by_comm(ctx: Context, params: Params) -> Any:
 @method("crm.status.list")
 def status_list(ctx: Context, params: Params) -> Rows:
     """Values of directories, all in one answer."""
-    rows = [row for row in ctx.portal.crm.statuses if matches(row, params.get("filter") or {})]
+    rows = select_rows(ctx.portal.crm.statuses, params.get("filter"))
     rows = order_rows(rows, params.get("order") or {})
     return Rows([dict(row) for row in rows], total=len(rows))
 

@@ -5,7 +5,7 @@ from typing import Any
 from .crm import Item
 from .crm_fields import COMPANY, CONTACT, LEAD, TYPE_NAMES
 from .errors import RestError
-from .filters import matches, order_rows
+from .filters import order_rows, select_rows
 from .registry import Context, Params, Rows, method, page
 
 
@@ -60,7 +60,7 @@ def line_get(ctx: Context, params: Params) -> list[dict[str, Any]]:
 def statistic_get(ctx: Context, params: Params) -> Rows:
     """Finished calls by filter; all values are strings."""
     lower = {key.lower(): value for key, value in params.items()}
-    rows = [row for row in ctx.portal.telephony.statistics.values() if matches(row, lower.get("filter") or {})]
+    rows = select_rows(ctx.portal.telephony.statistics.values(), lower.get("filter"))
     rows = order_rows(rows, {lower.get("sort") or "ID": str(lower.get("order") or "ASC")})
     cut = page(rows, lower)
     return Rows([_text_row(row) for row in cut.result], cut.total, cut.next)
