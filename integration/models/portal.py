@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import uuid
+from contextlib import suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,8 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 
 from integration.encryption import EncryptedTextField
+
+SHOWN_NAMES = 20
 
 
 class CrmMode(models.TextChoices):
@@ -70,6 +73,29 @@ class Brand(models.TextChoices):
     CALLGEAR = "callgear", "CallGear"
 
 
+class CredentialQuerySet(models.QuerySet["Credential"]):
+    def named(self, text: str) -> "Credential":
+        """The credential with this public id or exact name, as commands take it.
+
+        Raises Credential.DoesNotExist, and Credential.MultipleObjectsReturned for a name used on several portals; both
+        say what to write.
+        """
+        with suppress(ValueError):
+            by_uuid = self.filter(uuid=uuid.UUID(text)).first()
+            if by_uuid is not None:
+                return by_uuid
+        found = list(self.filter(name=text).order_by("pk"))
+        if not found:
+            names = ", ".join(self.order_by("name").values_list("name", flat=True)[:SHOWN_NAMES])
+            raise self.model.DoesNotExist(f'no credential has the id or name "{text}"; there are: {names or "none"}')
+        if len(found) > 1:
+            ids = ", ".join(f"{credential.uuid} ({credential.portal})" for credential in found)
+            raise self.model.MultipleObjectsReturned(
+                f'"{text}" is the name of several credentials; write the id: {ids}'
+            )
+        return found[0]
+
+
 class Credential(models.Model):
     """One UIS account joined to one portal, with its own settings, secrets and journal."""
 
@@ -87,6 +113,8 @@ class Credential(models.Model):
     previous_until = models.DateTimeField(null=True, blank=True)
     revision = models.PositiveIntegerField(_("редакция настроек"), default=0)
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = CredentialQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("учётные данные")

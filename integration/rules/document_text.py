@@ -26,7 +26,7 @@ def read_json(text: str | bytes) -> tuple[Any, tuple[Fault, ...]]:
     """
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
-        return None, (Fault(DOCUMENT, f"must be at most 512 KB, not {math.ceil(size / 1024)} KB"),)
+        return None, (Fault(DOCUMENT, f"must be at most {MAX_BYTES // 1024} KB"),)
     try:
         written = text.decode("utf-8") if isinstance(text, bytes) else text
     except UnicodeDecodeError as error:
