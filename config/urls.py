@@ -5,5 +5,6 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/", include("settings_ui.api_urls")),
     path("", include("integration.urls")),
 ]
