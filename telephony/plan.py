@@ -23,13 +23,14 @@ from integration.rules.facts import Facts, StreamKind
 from integration.rules.phones import show_phone
 from integration.rules.responsible import Candidates, Choice, Talk
 from integration.rules.ruleset import Ruleset, StreamRules
-from telephony import cards, creation, messages
+from telephony import creation, messages
+from telephony.cards import Cards, wanted
 from telephony.facts import ANSWERED, CallFacts, read_call, rule_facts
 
 LONGEST_CALL = timedelta(hours=4)
 """After this long without its end a call is taken to be over."""
 
-CLIENT, USER, END = "crm:client", "crm:user", "crm:end"
+CLIENT, SEEN, USER, SHOWN, END = "crm:client", "crm:seen", "crm:user", "crm:shown", "crm:end"
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,16 @@ class Case:
         active = self.ruleset.active_user_ids
         return user_id if active is None or user_id in active else None
 
+    def cards(self, user_id: int | None = None) -> Cards:
+        """The cards of the call; a registration that is still to be sent opens one for `user_id`."""
+        is_new = self.registration not in self.done and user_id in self.card_users
+        return Cards(self.done, self.registration, user_id if is_new else None, self.call.raw.get(SHOWN, {}))
+
     @property
     def card_users(self) -> frozenset[int]:
         """The users before whom the card should be open now."""
         moments = {key: self.ruleset.card_moment(key) for key in self.ruleset.employees}
-        users = map(self.user_of, cards.wanted(self.call, moments) if not self.is_over else ())
+        users = map(self.user_of, wanted(self.call, moments) if not self.is_over else ())
         return frozenset(user_id for user_id in users if user_id is not None)
 
 
@@ -116,8 +122,9 @@ def _longest(case: Case) -> datetime:
 
 
 def _known_client(case: Case) -> Generator[Question, Answer, Client]:
-    """The client: as he was when the call was first carried over, else as the portal knows him now."""
-    remembered = case.call.raw.get(CLIENT)
+    """The client: as he was when the call was carried over, else as the portal knows him now. While it is open whether
+    the call is carried over at all, he is as the ring has found him: at the end he is looked for again."""
+    remembered = case.call.raw.get(CLIENT) or (case.is_deferred and case.call.raw.get(SEEN))
     if remembered:
         return load_client(remembered)
     return (yield from find_client((f"phone:{case.call.phone}",), order=case.ruleset.client_order))
@@ -136,7 +143,7 @@ def _filter(case: Case, known: Facts) -> Plan | None:
     return Plan(
         "ignored",
         f"не прошёл фильтр: {failed.get('fact')} {failed.get('op')} {failed.get('value')}",
-        actions=tuple(cards.card_actions(frozenset(), done=case.done, registration=case.registration)),
+        actions=tuple(case.cards().actions(frozenset())),
         trace=({"step": "filter", "passed": False, "conditions": conditions},),
     )
 
@@ -150,14 +157,15 @@ def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
     title = settled.get("title") or _title(case, known)
     user_id = case.call.raw.get(USER) or _first_user(case) or responsible_id
     trace = (client.trace(), *choice.trace, {"step": "title", "title": title})
+    learned: dict[str, Any] = {USER: user_id, SHOWN: case.cards().tries(case.card_users)}
     if case.is_deferred:
-        actions = _show_only(case, user_id)
-        return Plan(
-            "waiting", "идёт звонок", tuple(actions), learned={USER: user_id}, wake_at=_longest(case), trace=trace
-        )
+        learned[SEEN] = client.dump()
+        shown = _show_only(case, user_id)
+        return Plan("waiting", "идёт звонок", tuple(shown), learned=learned, wake_at=_longest(case), trace=trace)
+    learned[CLIENT] = client.dump()
     created = creation.create_actions(case.call, case.ruleset, client, title=title, responsible_id=responsible_id)
-    learned: dict[str, Any] = {CLIENT: client.dump(), USER: user_id}
-    actions = [*created, *_register(case, client, created, user_id)]
+    ends_with = _talker(case) or responsible_id
+    actions = [*created, *_register(case, client, created, user_id, ends_with=ends_with)]
     if not case.is_over:
         return Plan("waiting", "идёт звонок", tuple(actions), learned=learned, wake_at=_longest(case), trace=trace)
     changes = yield from _changes(case, settled, title=title, responsible_id=responsible_id)
@@ -165,7 +173,7 @@ def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
     return Plan(
         "done",
         _reason(case, client, created),
-        (*actions, *_finish(case, client, created, changes, responsible_id=responsible_id)),
+        (*actions, *_finish(case, client, created, changes, responsible_id=responsible_id, ends_with=ends_with)),
         records=_records(case),
         learned=learned,
         trace=trace,
@@ -217,32 +225,20 @@ def _show_only(case: Case, user_id: int) -> list[Action]:
     users = case.card_users
     if not users and "card" not in case.done:
         return []
-    return [
-        _registration(case, "card", user_id, bound=None),
-        *cards.card_actions(users, done=case.done, registration="card", opened_for=_opened_for(case, "card", user_id)),
-    ]
+    return [_registration(case, "card", user_id, bound=None), *case.cards(user_id).actions(users)]
 
 
-def _register(case: Case, client: Client, created: list[Action], user_id: int) -> list[Action]:
-    """Register the call on its object, and keep the card before those who should see it."""
+def _register(case: Case, client: Client, created: list[Action], user_id: int, *, ends_with: int) -> list[Action]:
+    """Register the call on its object, and keep the card before those who should see it.
+
+    `ends_with` is the user with whom the call will be finished: that hides his card.
+    """
     bound = creation.bound_to(client, created, case.done)
-    opened_for = _opened_for(case, "register", user_id)
-    hidden_by_finish = _finish_user(case) or user_id if case.is_over else None
+    hidden_by_finish = ends_with if case.is_over and case.registration == "register" else None
     return [
         _registration(case, "register", user_id, bound=bound),
-        *cards.card_actions(
-            case.card_users,
-            done=case.done,
-            registration=case.registration,
-            opened_for=opened_for,
-            hidden_by_finish=hidden_by_finish if case.registration == "register" else None,
-        ),
+        *case.cards(user_id).actions(case.card_users, hidden_by_finish=hidden_by_finish),
     ]
-
-
-def _opened_for(case: Case, key: str, user_id: int) -> int | None:
-    """The user to whom a registration that is still to be sent shows the card."""
-    return user_id if key not in case.done and user_id in case.card_users else None
 
 
 def _registration(case: Case, key: str, user_id: int, *, bound: tuple[str, payloads.Id] | None) -> Action:
@@ -276,12 +272,19 @@ def _changes(
     return changes
 
 
-def _finish_user(case: Case) -> int | None:
+def _talker(case: Case) -> int | None:
+    """The user who talked last."""
     return case.user_of(_talker_id(case.call))
 
 
 def _finish(
-    case: Case, client: Client, created: list[Action], changes: Mapping[str, Any], *, responsible_id: int
+    case: Case,
+    client: Client,
+    created: list[Action],
+    changes: Mapping[str, Any],
+    *,
+    responsible_id: int,
+    ends_with: int,
 ) -> list[Action]:
     """End the call in the portal: correct, finish, show it in the deal too, notify."""
     call, item = case.call, creation.made_item(created, case.done)
@@ -290,7 +293,7 @@ def _finish(
         actions.append(payloads.update_item(item, ResultOf(item), changes, key="correct"))
     finish = payloads.finish_call(
         call_id=ResultOf("register", "CALL_ID"),
-        user_id=_finish_user(case) or responsible_id,
+        user_id=ends_with,
         duration_seconds=call.talk_seconds if call.is_answered else 0,
         status=_status(case),
     )

@@ -1,0 +1,379 @@
+"""The invariants of the lane, on whatever database the suite runs on."""
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from crm_bitrix import lane, rounds
+from crm_bitrix.models import CrmAction
+from integration import lanes
+from integration.models import ClientLink, Communication, InboxEvent, Lane, State
+from telephony.models import Record
+from tests.conftest import Product
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NEW_PHONE = "79001112233"
+STORIES = ["answered_call", "missed_call", "transfer"]
+
+
+class Killed(BaseException):
+    """What SIGKILL is to a process, a BaseException is to a test: nothing of ours may catch it."""
+
+
+def survive(product: Product) -> None:
+    """Let time pass, tick by tick in growing steps, until there is nothing left to do."""
+    for step in (1, 5, 5, 10, 30, 60, 60, 120, 300, 600, 600, 1800, 1800):
+        if is_settled():
+            return
+        product.pass_time(step)
+
+
+def is_settled() -> bool:
+    """Nothing is unread, due later, uncertain or waiting to be transferred."""
+    return not (
+        InboxEvent.objects.filter(folded_at__isnull=True).exists()
+        or Communication.objects.filter(due_at__isnull=False).exists()
+        or CrmAction.objects.filter(state=CrmAction.State.SENT).exists()
+        or Record.objects.filter(due_at__isnull=False).exists()
+    )
+
+
+def assert_one_of_each(product: Product, *, calls: int = 1) -> None:
+    """One object per client, one activity, one notice and one record per call; nothing open, nothing due."""
+    portal = product.sandbox.portal
+    leads = [item for item in portal.crm.items[1].values() if item["originId"]]
+    assert len({lead["originId"] for lead in leads}) == len(leads) == calls
+    finished = portal.commands("telephony.externalCall.finish", ok=True)
+    assert len(finished) == calls
+    assert portal.counts()["activities"] - 0 >= calls
+    assert len([call for call in portal.telephony.statistics.values() if call["EXTERNAL_CALL_ID"]]) == calls
+    assert portal.counts()["notifications"] == calls
+    assert portal.max_concurrent == 1
+    assert not portal.telephony.cards
+    assert not CrmAction.objects.exclude(state=CrmAction.State.DONE).exists()
+    assert not lane.has_due(product.portal.live_lane)
+    assert set(Communication.objects.values_list("state", flat=True)) == {State.DONE}
+
+
+# --- 1. Once: whatever dies
+
+
+class TestKillPoints:
+    """Die at the n-th database write or HTTP request of the work, for every n; come back; the end is the same."""
+
+    def count_places(self, product: Product, monkeypatch: pytest.MonkeyPatch, kind: str) -> int:
+        counter = itertools.count()
+        self.patch(monkeypatch, lambda: next(counter))
+        product.play(kind, client_phone=NEW_PHONE)
+        return next(counter)
+
+    @staticmethod
+    def patch(monkeypatch: pytest.MonkeyPatch, at_place: Any) -> None:
+        """Call `at_place` before and after every request, and before every step that writes."""
+        from crm_bitrix import fold, sending
+        from integration import remote
+
+        def around(module: Any, name: str, *, after: bool) -> None:
+            real = getattr(module, name)
+
+            def wrapped(*args: Any, **kwargs: Any) -> Any:
+                at_place()
+                result = real(*args, **kwargs)
+                if after:
+                    at_place()
+                return result
+
+            monkeypatch.setattr(module, name, wrapped)
+
+        around(remote, "request", after=True)
+        around(fold, "_take_in", after=True)
+        around(fold, "_close", after=True)
+        around(rounds, "write", after=True)
+        around(rounds, "close", after=True)
+        around(sending, "_mark", after=True)
+        around(sending, "note", after=True)
+
+    @pytest.mark.parametrize("kind", STORIES)
+    def test_killed_at_each_place_the_end_is_the_same(
+        self, product: Product, monkeypatch: pytest.MonkeyPatch, kind: str
+    ):
+        with monkeypatch.context() as patched:
+            places = self.count_places(product, patched, kind)
+        survive(product)
+        assert places > 30
+        for place in range(places):
+            reset(product)
+            self.run_killed_at(product, monkeypatch, kind, place)
+            survive(product)
+            assert_one_of_each(product)
+
+    def run_killed_at(self, product: Product, monkeypatch: pytest.MonkeyPatch, kind: str, place: int) -> None:
+        counter = itertools.count()
+
+        def die_once() -> None:
+            if next(counter) == place:
+                raise Killed
+
+        with monkeypatch.context() as patched:
+            self.patch(patched, die_once)
+            # A killed process runs no `finally`: its lease stays until it runs out.
+            patched.setattr(lanes, "release", lambda *_: None if next(counter) > place else real_release(*_))
+            story = product.sandbox.tell(kind, client_phone=NEW_PHONE)
+            for number in range(len(story.steps)):
+                story.post([number])
+                try:
+                    product.work()
+                except Killed:
+                    product.bells.clear()
+
+
+real_release = lanes.release
+
+
+def reset(product: Product) -> None:
+    """An empty portal and an empty product, still connected."""
+    Communication.objects.all().delete()
+    InboxEvent.objects.all().delete()
+    ClientLink.objects.all().delete()
+    product.bells.clear()
+    product.sandbox.reset()
+    product.sandbox.uis.events_url = product.notify
+    told = product.sandbox.connection()
+    product.portal.refresh_from_db()
+    product.portal.access_token, product.portal.refresh_token = told["access_token"], told["refresh_token"]
+    product.portal.hold_reason, product.portal.paused_methods = "", {}
+    product.portal.client_endpoint = told["client_endpoint"]
+    product.portal.save()
+    Lane.objects.update(
+        lease_token="", lease_until=None, rung_at=None, paused_until=None, failures=0, is_single=False, bucket_level=0
+    )
+
+
+@pytest.mark.parametrize("kind", STORIES)
+@pytest.mark.parametrize("fault", ["drop_after", "drop_before", "503", "html", "truncated", "429", "wrong_type"])
+def test_an_answer_lost_at_each_request_changes_nothing_at_the_end(product: Product, kind: str, fault: str):
+    product.play(kind, client_phone=NEW_PHONE)
+    survive(product)
+    requests = len(product.sandbox.portal.requests)
+    for lost in range(requests):
+        reset(product)
+        faults = product.sandbox.faults
+        story = product.sandbox.tell(kind, client_phone=NEW_PHONE)
+        for number in range(len(story.steps)):
+            story.post([number])
+            left = lost - len(product.sandbox.portal.requests)
+            faults.clear()
+            if left == 0:
+                faults.fail_next(1, fault)
+            product.work()
+        faults.clear()
+        survive(product)
+        assert_one_of_each(product)
+
+
+@pytest.mark.parametrize("match", ["crm.item.add", "telephony.externalCall.register", "telephony.externalCall.finish"])
+def test_an_answer_lost_after_the_portal_has_acted_is_looked_up_not_repeated(product: Product, match: str):
+    product.sandbox.faults.fail_next(1, "drop_after", match=match)
+    product.play("answered_call", client_phone=NEW_PHONE)
+    survive(product)
+    assert_one_of_each(product)
+
+
+@pytest.mark.fault(45)
+def test_a_search_that_lags_makes_no_second_client(product: Product):
+    product.sandbox.faults.crm_search_lag_seconds = 4
+    product.play("answered_call", client_phone=NEW_PHONE)
+    product.play("missed_call", client_phone=NEW_PHONE)
+    survive(product)
+    assert len([item for item in product.sandbox.portal.crm.items[1].values() if item["originId"]]) == 1
+    assert set(Communication.objects.values_list("state", flat=True)) == {State.DONE}
+
+
+def test_two_calls_of_one_new_client_in_the_same_second_make_one_lead(product: Product):
+    stories = [product.sandbox.tell("answered_call", client_phone=NEW_PHONE) for _ in range(2)]
+    product.sandbox.faults.crm_search_lag_seconds = 4
+    for story in stories:
+        story.post()
+    product.work()
+    survive(product)
+    portal = product.sandbox.portal
+    assert len([item for item in portal.crm.items[1].values() if item["originId"]]) == 1
+    assert len(portal.commands("telephony.externalCall.finish", ok=True)) == 2
+
+
+# --- 3. Awake
+
+
+def test_an_event_that_comes_just_as_the_drain_ends_is_not_left_behind(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+):
+    story = product.sandbox.tell("missed_call", client_phone=NEW_PHONE)
+    late = len(story.steps) - 1
+    real = lanes.release
+    told = []
+
+    def release_as_the_last_event_comes(name: str, token: str) -> None:
+        if not told:
+            told.append(story.post([late]))  # the lane is taken: this rings no bell
+        real(name, token)
+
+    story.post(range(late))
+    monkeypatch.setattr(lanes, "release", release_as_the_last_event_comes)
+    lane.drain(product.bells.pop(0))
+    assert told
+    assert not lane.has_due(product.portal.live_lane)
+    assert not InboxEvent.objects.filter(folded_at__isnull=True).exists()
+
+
+def test_a_bell_that_was_lost_is_rung_again_by_the_tick(product: Product):
+    product.sandbox.tell("missed_call", client_phone=NEW_PHONE).post()
+    product.bells.clear()
+    lane.tick()
+    assert not product.bells  # rung a moment ago: perhaps the queue is only slow
+    product.pass_time(6)
+    assert_one_of_each(product)
+
+
+def test_twenty_bells_for_one_lane_are_one(product: Product):
+    for _ in range(20):
+        lanes.ring(product.portal.live_lane)
+    assert len(product.bells) == 1
+
+
+# --- 2. Alone
+
+
+def test_only_one_drain_has_a_lane_and_a_lost_lease_stops_its_owner(product: Product):
+    name = product.portal.live_lane
+    first = lanes.acquire(name)
+    assert first
+    assert lanes.acquire(name) is None
+    product.clock.shift(timedelta(seconds=46))
+    second = lanes.acquire(name)
+    assert second
+    assert not lanes.hold(name, first)
+    assert lanes.hold(name, second)
+    lanes.release(name, first)
+    assert lanes.acquire(name) is None
+
+
+def test_a_drain_that_was_frozen_sends_nothing_after_its_lease_was_taken(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+):
+    product.sandbox.tell("missed_call", client_phone=NEW_PHONE).post()
+    real = rounds.write
+
+    def write_and_freeze(work: Any) -> None:
+        real(work)
+        product.clock.shift(timedelta(seconds=46))
+        assert lanes.acquire(product.portal.live_lane)
+
+    monkeypatch.setattr(rounds, "write", write_and_freeze)
+    lane.drain(product.bells.pop(0))
+    assert not product.sandbox.portal.commands("crm.item.add")
+
+
+# --- 4. Isolated
+
+
+def test_a_decision_that_raises_fails_alone(product: Product, monkeypatch: pytest.MonkeyPatch):
+    from integration.inbox import KINDS
+
+    bad = product.sandbox.tell("missed_call", client_phone="79000009999")
+    good = product.sandbox.tell("missed_call", client_phone=NEW_PHONE)
+    real = KINDS["call"].decide
+
+    def decide(facts: Any, *rest: Any) -> Any:
+        if facts["contact_phone_number"] == "+79000009999":
+            raise ZeroDivisionError("a rule gone wrong")
+        return real(facts, *rest)
+
+    monkeypatch.setitem(KINDS["call"].__dict__, "decide", decide)
+    bad.post()
+    good.post()
+    product.work()
+    assert product.call(bad).state == State.FAILED
+    assert "ZeroDivisionError" in product.call(bad).reason
+    assert product.call(good).state == State.DONE
+
+
+@pytest.mark.fault(46)
+def test_a_command_that_kills_every_batch_fails_alone_and_the_others_are_delivered(product: Product):
+    product.sandbox.faults.poison("79000009999")
+    bad = product.sandbox.tell("missed_call", client_phone="79000009999")
+    good = [product.sandbox.tell("missed_call", client_phone=f"7900555000{number}") for number in range(5)]
+    for story in (bad, *good):
+        story.post()
+    product.work()
+    for _ in range(12):
+        survive(product)
+    assert product.call(bad).state == State.FAILED
+    assert [product.call(story).state for story in good] == [State.DONE] * 5
+
+
+@pytest.mark.fault(47)
+def test_a_leftover_action_of_an_earlier_plan_gives_way(product: Product):
+    story = product.sandbox.tell("missed_call", client_phone=NEW_PHONE)
+    story.post([0])
+    product.work()
+    call = product.call(story)
+    CrmAction.objects.create(
+        communication=call, key="lead", seq=0, method="crm.item.add", params={}, needs=["nobody makes this"]
+    )
+    story.post()
+    product.work()
+    survive(product)
+    assert_one_of_each(product)
+
+
+# --- 5. Patient
+
+
+@pytest.mark.fault(48)
+@pytest.mark.parametrize("fault", ["503", "html", "drop_before"])
+def test_a_portal_that_is_down_for_a_week_costs_nothing(product: Product, fault: str):
+    product.sandbox.faults.fail_always(fault)
+    stories = [product.sandbox.tell("missed_call", client_phone=f"7900555000{number}") for number in range(3)]
+    for story in stories:
+        story.post()
+    product.work()
+    for _ in range(30):
+        product.pass_time(6 * 3600)
+    assert set(Communication.objects.values_list("attempts", flat=True)) == {0}
+    assert not product.sandbox.portal.counts()["calls"]
+    product.sandbox.faults.clear()
+    survive(product)
+    for story in stories:
+        assert product.call(story).state == State.DONE
+    assert product.sandbox.portal.counts()["calls"] == 3
+    assert not product.sandbox.portal.telephony.card_log
+
+
+# --- 7. No HTTP in a transaction
+
+
+def test_no_request_is_made_inside_a_transaction(product: Product):
+    from django.db import transaction
+
+    from integration import remote
+
+    with transaction.atomic(), pytest.raises(RuntimeError, match="inside a database transaction"):
+        remote.request("GET", product.sandbox.url)
+
+
+# --- 8. Convergent
+
+
+@pytest.mark.parametrize("kind", [*STORIES, "group_call", "voice_mail", "outgoing_call", "outgoing_unanswered"])
+def test_deciding_again_with_nothing_new_plans_nothing(product: Product, kind: str):
+    product.play(kind, client_phone=NEW_PHONE)
+    survive(product)
+    before = len(product.sandbox.portal.requests)
+    trace = Communication.objects.get().trace
+    Communication.objects.update(due_at=timezone.now())
+    product.pass_time()
+    assert len(product.sandbox.portal.requests) == before
+    assert Communication.objects.get().trace == trace
