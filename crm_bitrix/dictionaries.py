@@ -74,19 +74,18 @@ class _Answers:
 def read(
     client: Client,
     *,
-    highest_user_id: int | None = None,
     size: int = batch.LIMIT,
     before_request: Callable[[], None] = lambda: None,
     also: Callable[[Reading], Commands] = lambda _reading: {},
 ) -> Reading:
     """Read all dictionaries.
 
-    `highest_user_id` that is known spares ranges in which nobody can be. `size`: commands a request, for a portal that
-    does not manage 50 in time. `also` gives commands that follow from what the first request told; they ride along.
-    Raises PortalError when a request failed as a whole: nothing is known then.
+    `size`: commands a request, for a portal that does not manage 50 in time. `also` gives commands that follow from
+    what the first request told; they ride along. Raises PortalError when a request failed as a whole: nothing is known
+    then.
     """
     answers = _Answers()
-    ranges = _ranges(highest_user_id, room=size - len(_ONCE) - 1)
+    ranges = _ranges(size - len(_ONCE) - 1)
     _ask(client, {**_ONCE, "newest": _users(None, order="DESC", start=0), **ranges}, answers, before_request)
     reading = Reading()
     _read_once(answers, reading)
@@ -131,8 +130,8 @@ def _users(ids: Mapping[str, Any] | None, *, order: str = "ASC", start: int = -1
     )
 
 
-def _ranges(highest: int | None, *, room: int) -> dict[str, Command]:
-    count = room if highest is None else min(room, highest // PAGE + 1)
+def _ranges(count: int) -> dict[str, Command]:
+    """Users by their ids, from the first: costs nothing, since these commands share a request that is sent anyway."""
     return {f"users_range_{index}": _users({">ID": index * PAGE, "<=ID": (index + 1) * PAGE}) for index in range(count)}
 
 

@@ -1,0 +1,47 @@
+"""Synchronise a portal now: `manage.py sync_portal <portal domain>`."""
+
+import json
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from crm_bitrix import connecting, synchronise
+from crm_bitrix.models import SyncRun
+
+WRONG_USAGE = 2
+PATIENCE_SECONDS = 300.0
+
+
+class Command(BaseCommand):
+    help = (
+        "Read the dictionaries of a portal and of its UIS accounts, match employees, register lines; return when that "
+        "has ended and print the counts as JSON. Exit code 0 done, 1 it failed or was cancelled, 2 no such portal."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("portal", help="address of a portal on which the application is installed")
+
+    def handle(self, *args: Any, portal: str, **options: Any) -> None:
+        found = connecting.find_portal(portal)
+        if found is None:
+            raise CommandError(
+                f"Портал {portal} не подключён. Установите на нём приложение и повторите команду.",
+                returncode=WRONG_USAGE,
+            )
+        run = synchronise.run(self._start(found))
+        self.stdout.write(json.dumps(synchronise.summary(run), ensure_ascii=False, indent=2))
+        if run.state != SyncRun.State.DONE:
+            raise CommandError(run.error or run.get_state_display())
+
+    def _start(self, portal: Any) -> SyncRun:
+        """Begin a run of our own: one that is under way may have read what has changed since."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return synchronise.start(portal, by="sync_portal")
+            except synchronise.AlreadyRunning as error:
+                if time.monotonic() > until:
+                    raise CommandError(str(error)) from error
+                time.sleep(0.5)
