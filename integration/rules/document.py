@@ -5,7 +5,7 @@ One call reads the whole: what is left out has its default, nothing keeps a pres
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ DEFAULT_COUNTRY = "RU"
 MAX_LINE = 50
 MAX_EMAIL = 254
 
+_LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")
 
 
@@ -73,8 +74,13 @@ def parse_document(
     settings = _parse_top(value, scope)
     # A key given twice and NaN have been named already; what else is wrong with their values is of no interest.
     named = {fault.path for fault in faults}
-    found = (*faults, *(fault for fault in dict.fromkeys(scope.notes.faults) if fault.path not in named))
-    return ParsedDocument(None if found else settings, found, tuple(dict.fromkeys(scope.notes.warnings)))
+    found = (*faults, *_list_once(fault for fault in scope.notes.faults if fault.path not in named))
+    return ParsedDocument(None if found else settings, found, _list_once(scope.notes.warnings))
+
+
+def _list_once(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Each once and on one line: keys and names come from outside and may hold line breaks."""
+    return tuple(dict.fromkeys(Fault(_LINE_BREAKS.sub(" ", each.path), each.message) for each in faults))
 
 
 def _refuse_version(value: dict[str, Any]) -> str | None:
