@@ -20,7 +20,7 @@ from . import (
     uis_data,
 )
 from .methods_telephony import store_record
-from .rest import _json
+from .rest import as_json
 
 if TYPE_CHECKING:
     from .world import Sandbox
@@ -55,13 +55,13 @@ def _portal_routes(app: Flask, sandbox: "Sandbox") -> None:
         with sandbox.lock:
             upload = portal.uploads.get(token)
             if upload is None or file is None or kind:
-                return _json(
+                return as_json(
                     {"error": "ERROR_CORE", "error_description": "Upload is not expected"}, 503 if kind else 400
                 )
             del portal.uploads[token]
             answer = store_record(portal, upload["call_id"], upload["name"], file.read(), via="upload")
             sandbox.touch()
-        return _json({"result": answer}, 200)
+        return as_json({"result": answer}, 200)
 
     @app.get("/portal/<slug>/oauth/authorize/")
     def portal_authorize(slug: str) -> Response:

@@ -137,7 +137,7 @@ def _respond(sandbox: "Sandbox", portal: Portal, incoming: Incoming, record: Req
         body = _run(Session(sandbox, portal, token, record), incoming, began)
     except RestError as error:
         record.error = error.code
-        return _json(error.body() | {"time": _time(portal, incoming.method, began)}, error.status)
+        return as_json(error.body() | {"time": _time(portal, incoming.method, began)}, error.status)
     except BatchDied:
         record.error = "timeout"
         return Response(HTML.format("504 Gateway Time-out"), status=504, mimetype="text/html")
@@ -147,8 +147,8 @@ def _respond(sandbox: "Sandbox", portal: Portal, incoming: Incoming, record: Req
         sandbox.slips.append(traceback.format_exc())
         record.error = "INTERNAL_SERVER_ERROR"
         traceback.print_exc()
-        return _json(REFUSALS["500"].body(), 500)
-    return _spoil(kind, body) if kind else _json(body, 200)
+        return as_json(REFUSALS["500"].body(), 500)
+    return _spoil(kind, body) if kind else as_json(body, 200)
 
 
 def _fail_before(portal: Portal, kind: str) -> Response:
@@ -167,7 +167,7 @@ def _spoil(kind: str, body: dict[str, Any]) -> Response:
     if kind == "truncated":
         return Response(text[: len(text) // 2], mimetype="application/json")
     if kind == "wrong_type":
-        return _json({"result": "unexpected", "time": []}, 200)
+        return as_json({"result": "unexpected", "time": []}, 200)
     return act({"cut": "cut", "timeout_after": "hang"}.get(kind, "drop"), text)
 
 
@@ -291,6 +291,7 @@ def _time(portal: Portal, method: str, began: float) -> dict[str, Any]:
     }
 
 
-def _json(body: dict[str, Any], status: int) -> Response:
+def as_json(body: dict[str, Any], status: int) -> Response:
+    """An answer as PHP would encode it."""
     text = json.dumps(php.as_array(body), ensure_ascii=False)
     return Response(text, status=status, content_type="application/json; charset=utf-8")
