@@ -7,4 +7,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("settings_ui.api_urls")),
     path("", include("integration.urls")),
+    path("", include("crm_bitrix.urls")),
+    path("", include("settings_ui.urls")),
 ]

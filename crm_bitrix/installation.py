@@ -3,7 +3,7 @@
 Whoever comes here has been proved by `crm_bitrix.verification`, or knows the portal's `application_token`.
 
     install      1. the tokens of a proved administrator are stored by member_id; a portal has one row for ever
-                 2. its lanes exist
+                 2. its lanes exist, and a credential that waits for its UIS key
                  3. all events and placements are bound in one request
                  4. it goes on where it stood
                  A crash after 1 or 2 leaves a portal that works but may not hear events: the next administrator who
@@ -27,6 +27,7 @@ from django.utils.module_loading import import_string
 from crm_bitrix import events, holds, tokens
 from crm_bitrix.actions import Command, Refusal
 from crm_bitrix.client import Client
+from crm_bitrix.connecting import ConnectRefused, make_empty_credential, make_portal_lanes
 from crm_bitrix.errors import Cause, PortalError
 from crm_bitrix.models import BitrixItem, CrmAction
 from crm_bitrix.verification import Identity, Installation, Reason, Refused, ask_installation
@@ -59,21 +60,32 @@ class Installed:
     problems: tuple[str, ...]
 
 
-def install(identity: Identity, pair: Pair) -> Installed:
-    """Install, or install again, for a proved administrator. Raises Refused(NOT_ADMIN), PortalError."""
+def install(identity: Identity, pair: Pair, *, name: str = "") -> Installed:
+    """Install, or install again, for a proved administrator.
+
+    `name` is the one chosen for the connection; without it the first credential is called after the portal.
+    Raises Refused(NOT_ADMIN), PortalError.
+    """
     if not identity.is_admin:
         raise Refused(Reason.NOT_ADMIN, f"user {identity.user_id} of {identity.domain} installs")
     portal = store(identity, pair)
     make_portal_lanes(portal)
+    _make_credential(portal, name)
     problems = bind(portal)
     holds.resume(portal)
     return Installed(portal, problems)
 
 
-def make_portal_lanes(portal: Portal) -> None:
-    """The lanes of a portal exist afterwards."""
-    for name in (portal.live_lane, portal.bulk_lane):
-        Lane.objects.get_or_create(name=name)
+def _make_credential(portal: Portal, name: str) -> None:
+    """One credential waits for its UIS key: the one of the chosen name, or the portal's first."""
+    waiting = portal.credentials.filter(uis_key="").exists()
+    if waiting or (portal.credentials.exists() and not name):
+        return
+    try:
+        make_empty_credential(portal, name=(name or portal.domain)[:100])
+    except ConnectRefused:
+        # A credential of that name is there already: connecting twice is no fault.
+        log.info("portal %s has this credential already", portal.domain)
 
 
 def store(identity: Identity, pair: Pair) -> Portal:

@@ -24,8 +24,8 @@ class BadForm(Exception):
 def parse(body: bytes) -> Form:
     """Read a form body; every leaf is a text, of equal keys the last one counts, as in PHP.
 
-    A key whose brackets do not match is taken as it stands; `a[]` counts up from 0. Bytes that are no UTF-8 become the
-    replacement character. Raises BadForm.
+    A key whose brackets do not match is taken as it stands, one without a name is left out; `a[]` counts up from 0.
+    Bytes that are no UTF-8 become the replacement character. Raises BadForm.
     """
     if len(body) > MAX_BYTES:
         raise BadForm(f"more than {MAX_BYTES} bytes")
@@ -35,7 +35,8 @@ def parse(body: bytes) -> Form:
         raise BadForm(str(error)) from error
     form: Form = {}
     for key, value in pairs:
-        _put(form, _parts(key), value)
+        if key:
+            _put(form, _parts(key), value)
     return form
 
 
