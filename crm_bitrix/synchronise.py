@@ -119,6 +119,16 @@ def run(sync_run: SyncRun) -> SyncRun:
         time.sleep(min(5.0, max(0.2, (sync_run.due_at - timezone.now()).total_seconds())))
 
 
+def run_now(portal: Portal, by: str) -> SyncRun:
+    """Synchronise from the beginning, in this process; one that is under way ends first: it may have read what has
+    changed since."""
+    while True:
+        try:
+            return run(start(portal, by))
+        except AlreadyRunning as error:
+            run(error.run)
+
+
 def work(run_id: int) -> None:
     """Go on with a run as far as possible now; the queue's task. May run twice, or never."""
     token = secrets.token_hex(16)

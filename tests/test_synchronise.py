@@ -362,6 +362,15 @@ def test_an_unknown_employee_starts_one_but_not_every_minute(product: Product):
     assert synchronise.want_sync(product.portal) is not None
 
 
+def test_who_wants_a_run_of_his_own_lets_the_one_under_way_end_first(product: Product):
+    first = synchronise.start(product.portal, by="schedule")
+
+    second = synchronise.run_now(product.portal, by="command")
+
+    first.refresh_from_db()
+    assert (first.state, second.state, second.started_by) == (State.DONE, State.DONE, "command")
+
+
 def test_five_runs_are_kept(product: Product):
     for _ in range(7):
         sync(product)

@@ -1,7 +1,6 @@
 """Synchronise a portal now: `manage.py sync_portal <portal domain>`."""
 
 import json
-import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -11,7 +10,6 @@ from crm_bitrix import connecting, synchronise
 from crm_bitrix.models import SyncRun
 
 WRONG_USAGE = 2
-PATIENCE_SECONDS = 300.0
 
 
 class Command(BaseCommand):
@@ -30,18 +28,7 @@ class Command(BaseCommand):
                 f"Портал {portal} не подключён. Установите на нём приложение и повторите команду.",
                 returncode=WRONG_USAGE,
             )
-        run = synchronise.run(self._start(found))
+        run = synchronise.run_now(found, by="sync_portal")
         self.stdout.write(json.dumps(synchronise.summary(run), ensure_ascii=False, indent=2))
         if run.state != SyncRun.State.DONE:
             raise CommandError(run.error or run.get_state_display())
-
-    def _start(self, portal: Any) -> SyncRun:
-        """Begin a run of our own: one that is under way may have read what has changed since."""
-        until = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                return synchronise.start(portal, by="sync_portal")
-            except synchronise.AlreadyRunning as error:
-                if time.monotonic() > until:
-                    raise CommandError(str(error)) from error
-                time.sleep(0.5)
