@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch
 from django.utils import timezone
 
 from crm_bitrix import asking, holds, sending
@@ -32,7 +32,7 @@ from integration.inbox import KINDS
 from integration.models import Communication, InboxEvent, Lane, Portal, State
 
 AT_ONCE = 40
-WAVE = 15
+WAVE = 20
 UNCERTAIN = timedelta(seconds=5)
 ATTEMPTS = 4
 BACK_OFF_SECONDS = (30, 120, 600)
@@ -56,25 +56,25 @@ class Round:
 
 
 def due_portals(now: datetime, portal_id: int | None) -> set[int]:
-    """The portals with unread events, due communications or outcomes to clear up, none of them on hold."""
+    """The portals with unread events, due communications or outcomes to clear up, none of them on hold.
+
+    With `portal_id` only whether that one is among them.
+    """
     portals = Portal.objects.filter(hold_reason="", uninstalled_at__isnull=True)
     if portal_id is not None:
         portals = portals.filter(pk=portal_id)
-    open_ids = set(portals.values_list("pk", flat=True))
-    due = Q(due_at__lte=now) | Q(actions__state=CrmAction.State.SENT, actions__sent_at__lte=now - UNCERTAIN)
-    communications = Communication.objects.filter(due, portal_id__in=open_ids)
-    with_work = set(communications.values_list("portal_id", flat=True).distinct())
-    channels = InboxEvent.objects.filter(folded_at__isnull=True).values_list("channel", flat=True).distinct()
-    credentials = {f"uis:{pk}": portal for pk, portal in _credentials(open_ids)}
-    for channel in channels:
-        owner = int(channel[4:]) if channel.startswith("b24:") else credentials.get(channel)
-        if owner in open_ids:
-            with_work.add(owner)
-    return with_work
-
-
-def _credentials(portal_ids: set[int]) -> Iterator[tuple[int, int]]:
-    return Portal.objects.filter(pk__in=portal_ids, credentials__isnull=False).values_list("credentials__pk", "pk")
+    channels = InboxEvent.objects.filter(folded_at__isnull=True).order_by().values_list("channel", flat=True)
+    unread = set(channels.distinct())
+    owners = portals.values_list("pk", "credentials__pk")
+    due = {portal for portal, credential in owners if {f"b24:{portal}", f"uis:{credential}"} & unread}
+    if portal_id in due:
+        return due
+    waiting = Communication.objects.filter(due_at__lte=now, portal__in=portals)
+    uncertain = CrmAction.objects.filter(
+        state=CrmAction.State.SENT, sent_at__lte=now - UNCERTAIN, communication__portal__in=portals
+    )
+    due |= set(waiting.order_by().values_list("portal_id", flat=True).distinct())
+    return due | set(uncertain.order_by().values_list("communication__portal_id", flat=True).distinct())
 
 
 def live_round(name: str, token: str) -> None:
@@ -85,14 +85,16 @@ def live_round(name: str, token: str) -> None:
     works = pick(current)
     try:
         works = resolve(current, works)
-        works = decide(current, works)
-        for work in works:
+        decided = decide(current, works)
+        for work in decided:
             write(work)
-        if send(current, works):
-            for work in works:
+        if send(current, decided):
+            for work in decided:
                 close(work)
         lanes.settle(name)
     except PortalError as error:
+        if error.cause == Cause.UNKNOWN and current.lane.is_single and works:
+            suspect(current, works[0], error)
         rest(current, error)
 
 
@@ -140,11 +142,12 @@ def resolve(current: Round, works: Sequence[Work]) -> list[Work]:
         results = {work.communication.pk: {key: done.result for key, done in work.done.items()} for work in works}
         current.hold()
         sending.resolve(current.client, old, results)
-    return [
+    ready = [
         work
         for work in works
         if not work.in_state(CrmAction.State.SENT) and work.due_at is not None and work.due_at <= now
     ]
+    return ready[:1] if current.lane.is_single else ready
 
 
 def decide(current: Round, works: Sequence[Work]) -> list[Work]:
@@ -206,12 +209,7 @@ def send(current: Round, works: Sequence[Work]) -> bool:
         if not any(work.is_urgent for work, _action in ready) and has_urgent(current.portal):
             return False
         current.hold()
-        try:
-            sending.send_wave(current.client, ready)
-        except PortalError as error:
-            if error.cause == Cause.UNKNOWN and current.lane.is_single:
-                _suspect(current, ready[0][0], error)
-            raise
+        sending.send_wave(current.client, ready)
 
 
 def _ready(portal: Portal, works: Sequence[Work]) -> Iterator[tuple[Work, CrmAction]]:
@@ -223,8 +221,8 @@ def _ready(portal: Portal, works: Sequence[Work]) -> Iterator[tuple[Work, CrmAct
                 yield work, action
 
 
-def _suspect(current: Round, work: Work, error: PortalError) -> None:
-    """A single action brought no answer, but the portal answers others: this one is to blame and pays for it."""
+def suspect(current: Round, work: Work, error: PortalError) -> None:
+    """The only communication of a round brought no answer, but the portal answers others: it is to blame and pays."""
     if not sending.answers(current.client):
         return
     communication = work.communication

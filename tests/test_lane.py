@@ -64,10 +64,10 @@ def assert_one_of_each(product: Product, *, calls: int = 1) -> None:
 class TestKillPoints:
     """Die at the n-th database write or HTTP request of the work, for every n; come back; the end is the same."""
 
-    def count_places(self, product: Product, monkeypatch: pytest.MonkeyPatch, kind: str) -> int:
+    def count_places(self, product: Product, monkeypatch: pytest.MonkeyPatch, kind: str, step_by_step: bool) -> int:
         counter = itertools.count()
         self.patch(monkeypatch, lambda: next(counter))
-        product.play(kind, client_phone=NEW_PHONE)
+        product.play(kind, client_phone=NEW_PHONE, step_by_step=step_by_step)
         return next(counter)
 
     @staticmethod
@@ -96,21 +96,27 @@ class TestKillPoints:
         around(sending, "_mark", after=True)
         around(sending, "note", after=True)
 
-    @pytest.mark.parametrize("kind", STORIES)
+    @pytest.mark.fault(29)
+    @pytest.mark.fault(49)
+    @pytest.mark.parametrize(
+        ("kind", "step_by_step"), [("answered_call", True), ("missed_call", False), ("transfer", False)]
+    )
     def test_killed_at_each_place_the_end_is_the_same(
-        self, product: Product, monkeypatch: pytest.MonkeyPatch, kind: str
+        self, product: Product, monkeypatch: pytest.MonkeyPatch, kind: str, step_by_step: bool
     ):
         with monkeypatch.context() as patched:
-            places = self.count_places(product, patched, kind)
+            places = self.count_places(product, patched, kind, step_by_step)
         survive(product)
-        assert places > 30
+        assert places > 20
         for place in range(places):
             reset(product)
-            self.run_killed_at(product, monkeypatch, kind, place)
+            self.run_killed_at(product, monkeypatch, kind, place, step_by_step)
             survive(product)
             assert_one_of_each(product)
 
-    def run_killed_at(self, product: Product, monkeypatch: pytest.MonkeyPatch, kind: str, place: int) -> None:
+    def run_killed_at(
+        self, product: Product, monkeypatch: pytest.MonkeyPatch, kind: str, place: int, step_by_step: bool
+    ) -> None:
         counter = itertools.count()
 
         def die_once() -> None:
@@ -122,8 +128,9 @@ class TestKillPoints:
             # A killed process runs no `finally`: its lease stays until it runs out.
             patched.setattr(lanes, "release", lambda *_: None if next(counter) > place else real_release(*_))
             story = product.sandbox.tell(kind, client_phone=NEW_PHONE)
-            for number in range(len(story.steps)):
-                story.post([number])
+            numbers = range(len(story.steps))
+            for part in [[number] for number in numbers] if step_by_step else [numbers]:
+                story.post(part)
                 try:
                     product.work()
                 except Killed:
