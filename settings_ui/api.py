@@ -39,7 +39,7 @@ class SettingsView(APIView):
 
     parser_classes = [DocumentParser]
 
-    @extend_schema(responses={200: DocumentShape, 404: DetailShape})
+    @extend_schema(responses={200: DocumentShape, 403: DetailShape, 404: DetailShape})
     def get(self, request: Request, uuid: UUID) -> Response:
         """Export: the present settings, every key written."""
         credential = get_object_or_404(Credential, uuid=uuid)
@@ -50,7 +50,11 @@ class SettingsView(APIView):
             OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, required=True, description='"<revision>"')
         ],
         request=DocumentShape,
-        responses={200: DocumentShape, 400: RefusalShape, 404: DetailShape, 412: DetailShape, 428: DetailShape},
+        responses={
+            200: DocumentShape,
+            400: RefusalShape,
+            **dict.fromkeys((403, 404, 412, 415, 428), DetailShape),
+        },
     )
     def put(self, request: Request, uuid: UUID) -> Response:
         """Import: replaces all settings or nothing.

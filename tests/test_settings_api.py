@@ -148,6 +148,6 @@ def test_other_bodies_are_refused(client, url):
 def test_the_schema_tells_the_shape_of_the_document(client):
     schema = client.get("/api/schema/?format=json").json()
     operations = schema["paths"]["/api/credentials/{uuid}/settings/"]
-    assert set(operations["put"]["responses"]) == {"200", "400", "404", "412", "428"}
+    assert set(operations["put"]["responses"]) == {"200", "400", "403", "404", "412", "415", "428"}
     shapes = schema["components"]["schemas"]
     assert {"version", "about", "main", "telephony", "chats"} == set(shapes["DocumentShape"]["properties"])

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 from django.core.management import CommandError, call_command
+from hypothesis import HealthCheck, given, settings
 
 from crm_bitrix.known import load_known
-from integration.models import Credential, EmployeeLink, Portal, SettingsRevision, Stream
+from integration.models import Credential, EmployeeLink, NameTemplate, Portal, SettingsRevision, Stream
 from integration.rules.document import parse_document
 from integration.rules.document_export import dump_settings
 from integration.rules.document_text import write_json
@@ -23,6 +24,7 @@ from integration.settings_document import (
     restore_revision,
     save_settings,
 )
+from tests.settings_mutations import mutations
 from tests.settings_world import COMPLETE, KNOWN, PORTAL, SMALLEST, store
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +94,24 @@ def test_what_is_saved_is_read_back_the_same(credential, text):
     assert "about" not in revision.document
     revision.refresh_from_db()
     assert revision.document == dump_settings(parsed.settings, known=KNOWN)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(mutation=mutations())
+def test_any_good_mutation_of_the_example_is_read_back_the_same(credential, mutation):
+    parsed = parse_document(mutation[0].encode("utf-8", "replace"), known=KNOWN)
+    if parsed.settings is not None:
+        save_settings(credential, parsed.settings, known=KNOWN, author_kind=AuthorKind.SYSTEM, author="")
+        assert read_settings(credential) == parsed.settings
+
+
+def test_rows_that_cannot_be_read_stop_export_and_are_replaced_by_import(credential, write):
+    save(credential, COMPLETE)
+    NameTemplate.objects.filter(stream__kind="chat").update(text="{{nothing}}")
+    assert run("export_settings", credential.uuid)[0] == 1
+    assert run("import_settings", credential.uuid, write(SMALLEST), "--check")[0] == 1
+    assert run("import_settings", credential.uuid, write(COMPLETE))[:2] == (0, "saved as revision 2\n")
+    assert run("export_settings", credential.uuid)[0] == 0
 
 
 def test_saving_the_same_again_adds_no_revision(credential):

@@ -2,7 +2,6 @@
 
 # ruff: noqa: E501 (a row of a table reads better in one line)
 
-import copy
 import json
 import re
 
@@ -29,6 +28,7 @@ from integration.rules.settings_value import (
     PersonalManager,
     default_settings,
 )
+from tests.settings_mutations import VALUES, mutations, shown
 from tests.settings_world import COMPLETE, KNOWN, SMALLEST, without
 
 INCOMING, OUTGOING, CHAT, REQUEST = StreamKind
@@ -261,10 +261,33 @@ def test_a_byte_order_mark_is_allowed_and_512_kb_are_enough():
         ('{"version": 1, "main": {"active": NaN}}', ["main.active: nan is not a number of JSON"]),
         ('{"version": 1, "about": [Infinity]}', ["about[0]: inf is not a number of JSON", "about: must be an object, not a list"]),
         ('{"version": 1, "main": {"active": -1e999}}', ["main.active: -inf is not a number of JSON"]),
+        ('{"version": 1, "main": {"country": "\\u0000"}}', ["main.country: holds a NUL character, which cannot be stored"]),
     ],
 )  # fmt: skip
 def test_a_key_given_twice_and_a_number_that_is_none_are_named(text, faults):
     assert faults_of(text) == faults
+
+
+def test_no_text_that_a_database_refuses_gets_through():
+    half = "half of a surrogate pair, which cannot be stored"
+    for path in (
+        "telephony.incoming.mapping[2].format",
+        "telephony.incoming.mapping[3].constant",
+        "main.employees[1].line",
+    ):
+        assert faults_of(json.dumps(edit(path, "a\ud800"))) == [f"{path}: holds {half}"]
+    assert good(json.dumps(edit("about.credential", "\ud800"))) == good(COMPLETE)
+
+
+def test_what_would_not_fit_when_it_is_exported_is_refused():
+    texts = [f"{number:03}" for number in range(500)]
+    condition = {"fact": "client_name", "op": "in", "value": texts}
+    document = json.loads(COMPLETE)
+    for tab, stream in (("telephony", "incoming"), ("telephony", "outgoing"), ("chats", "chat"), ("chats", "request")):
+        document[tab][stream]["filter"] = {"all": [condition] * 20}
+    text = json.dumps(document, separators=(",", ":"))
+    assert len(text) < MAX_BYTES
+    assert faults_of(text) == ["document: is more than 512 KB when every key is written; shorten its lists"]
 
 
 # Rule 3: keys and types
@@ -971,67 +994,6 @@ def test_changes_are_told_by_path_old_and_new():
 
 
 # Any mutation of the example is either good and stable, or refused at its place.
-
-
-def places(value, path=()):
-    yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        yield from places(inner, (*path, key))
-
-
-EXAMPLE = json.loads(COMPLETE)
-PLACES = [path for path in places(EXAMPLE) if path]
-ODD_TEXTS = st.sampled_from(
-    ["", " ", "\0", "\ud800", "💥" * 300, "{{", "{{}}", "Иванов", "12", "true", "null", "é́", "\u202ex"]
-)
-SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(-2, 100), st.integers(), st.floats(), ODD_TEXTS, st.text(max_size=8)
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ODD_TEXTS | st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-def look_up(document, path):
-    for step in path:
-        document = document[step]
-    return document
-
-
-def shown(path):
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
-
-
-@st.composite
-def mutations(draw):
-    """The example with something changed, and the path of what was."""
-    document = copy.deepcopy(EXAMPLE)
-    path = draw(st.sampled_from(PLACES))
-    holder, last = look_up(document, path[:-1]), path[-1]
-    how = draw(st.sampled_from(["remove", "replace", "add", "swap", "repeat", "huge", "double"]))
-    if how == "remove":
-        del holder[last]
-    elif how == "replace":
-        holder[last] = draw(VALUES)
-    elif how == "add" and isinstance(holder[last], dict):
-        holder[last][draw(ODD_TEXTS | st.text(max_size=5))] = draw(VALUES)
-    elif how == "swap":
-        other = draw(st.sampled_from(PLACES))
-        holder[last] = copy.deepcopy(look_up(EXAMPLE, other))
-    elif how == "repeat" and isinstance(holder[last], list):
-        holder[last] = holder[last] * draw(st.integers(2, 200))
-    elif how == "huge":
-        holder[last] = draw(
-            st.sampled_from([10**400, "x" * 100_000, [[]] * 10_000, {"all": [{"all": []}] * 60}, -(10**18)])
-        )
-    text = json.dumps(document, ensure_ascii=draw(st.booleans()))
-    if how == "double" and isinstance(last, str):
-        text = text.replace(f"{json.dumps(last)}:", f"{json.dumps(last)}: 1, {json.dumps(last)}:", 1)
-        path = next(place for place in PLACES if place[-1] == last)
-    return text, path
 
 
 def is_near(fault, path):

@@ -12,9 +12,10 @@ from typing import Any
 import phonenumbers
 
 from integration.rules import document_keys as keys
+from integration.rules.document_export import VERSION, dump_settings
 from integration.rules.document_reader import Notes, ObjectReader, Scope, as_number, resolve
 from integration.rules.document_streams import parse_pipeline_and_stage, parse_stream, parse_template, stage_owner
-from integration.rules.document_text import DOCUMENT, read_json
+from integration.rules.document_text import DOCUMENT, MAX_BYTES, read_json, write_json
 from integration.rules.facts import StreamKind
 from integration.rules.faults import Fault, find_unstorable, join_codes, quote
 from integration.rules.known import Directory, Known, StageOwner
@@ -30,10 +31,10 @@ from integration.rules.settings_value import (
     TelephonySettings,
 )
 
-VERSION = 1
 DEFAULT_COUNTRY = "RU"
 MAX_LINE = 50
 MAX_EMAIL = 254
+MAX_EXPORTED_BYTES = MAX_BYTES - 4096  # leaves room for `about` and for names that grow
 
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")
@@ -75,6 +76,9 @@ def parse_document(
     # A key given twice and NaN have been named already; what else is wrong with their values is of no interest.
     named = {fault.path for fault in faults}
     found = (*faults, *_list_once(fault for fault in scope.notes.faults if fault.path not in named))
+    if not found and len(write_json(dump_settings(settings, known=known)).encode()) > MAX_EXPORTED_BYTES:
+        # What was written tightly grows when it is exported; it must still fit when it is restored.
+        found = (Fault(DOCUMENT, f"is more than {MAX_BYTES // 1024} KB when every key is written; shorten its lists"),)
     return ParsedDocument(None if found else settings, found, _list_once(scope.notes.warnings))
 
 

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from integration.rules.faults import Fault, quote
+from integration.rules.faults import Fault, find_unstorable, quote
 
 MAX_BYTES = 512 * 1024
 DOCUMENT = "document"
+ABOUT = "about"
+"""The part of a document that is read for information and never stored."""
 
 
 class _Object(dict[str, Any]):
@@ -22,7 +24,8 @@ def read_json(text: str | bytes) -> tuple[Any, tuple[Fault, ...]]:
     """Read the text of a settings document.
 
     Returns the parsed JSON and faults. A text that is no document at all gives None and one fault of the path
-    `document`; keys given twice and numbers that are not finite are named by their own paths.
+    `document`; keys given twice, numbers that are not finite and texts that no database takes are named by their own
+    paths.
     """
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
@@ -75,3 +78,5 @@ def _find_faults(value: Any) -> Iterator[Fault]:
             waiting.extend((f"{path}[{index}]", inner) for index, inner in reversed(list(enumerate(item))))
         elif isinstance(item, float) and not math.isfinite(item):
             yield Fault(path or DOCUMENT, f"{item} is not a number of JSON")
+        elif isinstance(item, str) and not path.startswith(ABOUT) and (unstorable := find_unstorable(item)):
+            yield Fault(path or DOCUMENT, f"holds {unstorable}, which cannot be stored")

@@ -10,6 +10,7 @@ from crm_bitrix.known import load_known
 from integration.models import Credential
 from integration.rules.document_text import write_json
 from integration.settings_document import export_document
+from integration.settings_rows import BadRow
 
 
 class Command(BaseCommand):
@@ -27,5 +28,8 @@ class Command(BaseCommand):
         old = None if revision is None else chosen.revisions.filter(number=revision).first()
         if revision is not None and old is None:
             raise CommandError(f"there is no revision {revision}; the newest is {chosen.revision}", returncode=2)
-        document = export_document(chosen, known=load_known(chosen), now=timezone.now(), revision=old)
+        try:
+            document = export_document(chosen, known=load_known(chosen), now=timezone.now(), revision=old)
+        except BadRow as error:
+            raise CommandError(f"the stored settings cannot be read: {error}") from None
         self.stdout.write(write_json(document), ending="")

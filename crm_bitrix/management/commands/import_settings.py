@@ -16,6 +16,7 @@ from integration.rules.document_text import MAX_BYTES
 from integration.rules.known import Known
 from integration.rules.settings_value import Settings
 from integration.settings_document import MAX_NOTE, AuthorKind, read_document, read_settings, save_settings
+from integration.settings_rows import BadRow
 
 STANDARD_INPUT = "-"
 
@@ -52,7 +53,10 @@ class Command(BaseCommand):
             self.save(chosen, parsed.settings, known, note)
 
     def print_changes(self, credential: Credential, settings: Settings, known: Known) -> None:
-        present = dump_settings(read_settings(credential), known=known)
+        try:
+            present = dump_settings(read_settings(credential), known=known)
+        except BadRow as error:
+            raise CommandError(f"the stored settings cannot be read, importing replaces them: {error}") from None
         changes = find_changes(present, dump_settings(settings, known=known))
         for change in changes:
             self.stdout.write(str(change))
