@@ -53,6 +53,7 @@ class Communication(models.Model):
     class Meta:
         verbose_name = _("обращение")
         verbose_name_plural = _("обращения")
+        permissions = [("view_personal_data", _("Может видеть личные данные клиентов"))]
         constraints = [
             models.UniqueConstraint(
                 fields=["credential", "kind", "uis_id"], condition=~Q(uis_id=""), name="communication_once"
