@@ -124,7 +124,7 @@ _ONCE: Commands = {
 
 
 def _users(ids: Mapping[str, Any] | None, *, order: str = "ASC", start: int = -1) -> Command:
-    filter_ = {"USER_TYPE": "employee", **(ids or {})}
+    filter_ = {**(ids or {}), "USER_TYPE": "employee"}
     return Command(
         "user.get", {"FILTER": filter_, "sort": "ID", "order": order, "select": list(USER_FIELDS), "start": start}
     )

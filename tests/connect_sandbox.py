@@ -4,7 +4,7 @@
 
 1. Ask the sandbox for its portal    a portal that is there already keeps its data and gets the fresh tokens
 2. Make the credential               or, where it is there already, a new secret: the old one is kept nowhere
-3. Synchronise and match, switch the tabs on
+3. Switch the tabs on, synchronise and match
 4. Tell the sandbox where to send its notifications
 Running it again is harmless.
 """
@@ -35,11 +35,11 @@ def main(sandbox_url: str) -> int:
         return 1
     portal = save_portal(told)
     credential, addresses = join(portal, told["uis"])
+    switch_on(credential)
     run = synchronise.run_now(portal, by="tests.connect_sandbox")
     if run.state != SyncRun.State.DONE:
         print(f"The synchronisation failed: {run.error}")
         return 1
-    switch_on(credential)
     tell_sandbox(sandbox_url, addresses)
     counts = synchronise.summary(run)
     print(f"Joined {portal.domain}: {counts['bitrix'].get('user', 0)} users, employees {counts['employees']}")
