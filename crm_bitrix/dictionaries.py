@@ -132,7 +132,7 @@ def _users(ids: Mapping[str, Any] | None, *, order: str = "ASC", start: int = -1
 
 def _ranges(count: int) -> dict[str, Command]:
     """Users by their ids, from the first: costs nothing, since these commands share a request that is sent anyway."""
-    return {f"users_range_{index}": _users({">ID": index * PAGE, "<=ID": (index + 1) * PAGE}) for index in range(count)}
+    return {f"users_range_{index}": _users({"<=ID": (index + 1) * PAGE, ">ID": index * PAGE}) for index in range(count)}
 
 
 def _chain(after: int, count: int) -> dict[str, Command]:
