@@ -1,4 +1,4 @@
-"""Sessions, users and messages belong to the staff's pages; the roads of the machines and the frame carry none of them."""
+"""Sessions, users and messages belong to the staff's pages; the roads of machines and of the frame carry none."""
 
 from collections.abc import Callable
 

@@ -5,6 +5,7 @@ quiet. Time stands still unless a test moves it.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -83,6 +84,16 @@ class Product:
         return self.credential.streams.get(kind=kind)
 
 
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The Chromium of the system; `make test` finds or installs it."""
+    arguments = ["--host-resolver-rules=MAP *.example 127.0.0.1", "--disable-background-networking"]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")
+    found = os.environ.get("CHROMIUM")
+    return {**browser_type_launch_args, "args": arguments, **({"executable_path": found} if found else {})}
+
+
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(START, tick=False) as traveller:
@@ -100,19 +111,26 @@ def sandbox(clock: time_machine.Traveller) -> Iterator[Sandbox]:
 def bells(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     rung: list[str] = []
     monkeypatch.setattr("integration.lanes.async_task", lambda _task, name, **_options: rung.append(name))
+    monkeypatch.setattr("crm_bitrix.synchronise.async_task", lambda *_arguments, **_options: None)
     return rung
 
 
 @pytest.fixture
 def product(
-    transactional_db: None, settings: Any, sandbox: Sandbox, clock: time_machine.Traveller, bells: list[str]
+    transactional_db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+    sandbox: Sandbox,
+    clock: time_machine.Traveller,
+    bells: list[str],
 ) -> Product:
     """A product connected to the sandbox, with the smallest settings that work."""
+    monkeypatch.setattr("crm_bitrix.rulesets.KEPT_SECONDS", 0)  # a test changes rows behind the document's back
     told = sandbox.connection()
     settings.OUTBOUND_ALLOWED_NETWORKS = ["127.0.0.0/8"]
     settings.BITRIX24_CLIENT_ID = told["client_id"]
     settings.BITRIX24_CLIENT_SECRET = told["client_secret"]
-    settings.BITRIX24_OAUTH_URLS = [told["oauth_url"].removesuffix("/oauth") + "/oauth"]
+    settings.BITRIX24_OAUTH_URLS = [told["oauth_url"]]
     settings.UIS_DATA_API_URL = told["uis"]["data_api_url"]
     settings.UIS_CALL_API_URL = told["uis"]["call_api_url"]
     portal = connect_portal(told)

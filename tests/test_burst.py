@@ -5,7 +5,7 @@ import pytest
 from integration.models import Communication, State
 from tests.conftest import Product
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 CALLS = 120
 
 

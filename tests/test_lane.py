@@ -96,6 +96,7 @@ class TestKillPoints:
         around(sending, "_mark", after=True)
         around(sending, "note", after=True)
 
+    @pytest.mark.slow
     @pytest.mark.fault(29)
     @pytest.mark.fault(49)
     @pytest.mark.parametrize(
@@ -159,6 +160,7 @@ def reset(product: Product) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", STORIES)
 @pytest.mark.parametrize("fault", ["drop_after", "drop_before", "503", "html", "truncated", "429", "wrong_type"])
 def test_an_answer_lost_at_each_request_changes_nothing_at_the_end(product: Product, kind: str, fault: str):

@@ -24,6 +24,8 @@ from crm_bitrix import heartbeat
 from crm_bitrix.management.commands import tick
 from integration.models import Lane
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 30
 READY = r"(?:ready for work at|готов к работе на) (\d+)"  # the queue's own words

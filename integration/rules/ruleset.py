@@ -19,6 +19,7 @@ from integration.rules.titles import Title, default_title
 
 CALLS = frozenset({StreamKind.INCOMING, StreamKind.OUTGOING})
 DEFAULT_ZONE = ZoneInfo("Europe/Moscow")
+BUILT_IN = Title("", ())
 
 
 class CrmMode(StrEnum):
@@ -73,6 +74,34 @@ class NumberOptions:
 
 
 @dataclass(frozen=True)
+class PersonalManager:
+    """Forwarding an incoming call to the owner of the client."""
+
+    is_active: bool = False
+    is_only_at_work: bool = True
+
+
+@dataclass(frozen=True)
+class FormCallback:
+    """Calling back the sender of a Bitrix24 form; `by` is scenario (UIS), number or employee (a Bitrix24 user)."""
+
+    is_active: bool = False
+    by: str = "number"
+    scenario_id: int | None = None
+    bitrix_user_id: int | None = None
+    number: str | None = None
+
+
+@dataclass(frozen=True)
+class MissedCallMessage:
+    """The message about a missed call in the client's open line; `reader` is operators or client."""
+
+    is_active: bool = False
+    reader: str = "operators"
+    text: Title = BUILT_IN
+
+
+@dataclass(frozen=True)
 class TelephonyOptions:
     """Settings common to calls; `mode` is "ip" or "webrtc", `numbers` is keyed by E.164."""
 
@@ -80,6 +109,9 @@ class TelephonyOptions:
     records: bool = True
     number_as_source: bool = False
     numbers: Mapping[str, NumberOptions] = field(default_factory=dict)
+    click_to_call_number: str | None = None
+    form_callback: FormCallback = FormCallback()
+    missed_call_message: MissedCallMessage = MissedCallMessage()
 
 
 @dataclass(frozen=True)
@@ -120,6 +152,7 @@ class StreamRules:
     change_responsible_of: frozenset[str] = frozenset()
     without_contacts: bool = False
     channels: frozenset[int] | None = None
+    personal_manager: PersonalManager = PersonalManager()
 
     @property
     def creates_at_end(self) -> bool:

@@ -12,19 +12,35 @@ from integration.rules.conditions import Tree
 from integration.rules.facts import StreamKind
 from integration.rules.mapping_rows import MappingRow
 from integration.rules.responsible import Assign
-from integration.rules.ruleset import CardMoment, CreateOptions, NumberOptions, make_stream
+from integration.rules.ruleset import (
+    BUILT_IN,
+    CardMoment,
+    CreateOptions,
+    FormCallback,
+    MissedCallMessage,
+    NumberOptions,
+    PersonalManager,
+    make_stream,
+)
 from integration.rules.titles import TITLE_KEYS, Title
 
 CLIENT_ORDER = ("contact", "company", "lead")
-BUILT_IN = Title("", ())
 
-
-@dataclass(frozen=True)
-class PersonalManager:
-    """Forwarding an incoming call to the owner of the client."""
-
-    is_active: bool = False
-    is_only_at_work: bool = True
+__all__ = [
+    "BUILT_IN",
+    "CLIENT_ORDER",
+    "EmployeeSetting",
+    "FormCallback",
+    "MissedCallMessage",
+    "NumberSetting",
+    "PersonalManager",
+    "RuleSettings",
+    "Settings",
+    "StreamSettings",
+    "TelephonySettings",
+    "default_settings",
+    "default_stream",
+]
 
 
 @dataclass(frozen=True)
@@ -66,26 +82,6 @@ class NumberSetting:
 
     number: str
     options: NumberOptions = field(default_factory=NumberOptions)
-
-
-@dataclass(frozen=True)
-class FormCallback:
-    """Calling back the sender of a Bitrix24 form; `by` is scenario (UIS), number or employee (a Bitrix24 user)."""
-
-    is_active: bool = False
-    by: str = "number"
-    scenario_id: int | None = None
-    bitrix_user_id: int | None = None
-    number: str | None = None
-
-
-@dataclass(frozen=True)
-class MissedCallMessage:
-    """The message about a missed call in the client's open line; `reader` is operators or client."""
-
-    is_active: bool = False
-    reader: str = "operators"
-    text: Title = BUILT_IN
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from django import db
 from django.core.management.base import BaseCommand
 
-from crm_bitrix import heartbeat, lane
+from crm_bitrix import heartbeat, lane, synchronise
 
 LONGEST_REST_SECONDS = 30.0
 
@@ -35,12 +35,13 @@ class Command(BaseCommand):
 
 
 def one_tick(*, heartbeat_every: float) -> Callable[[], None]:
-    """Return what one tick does: ring the lanes, and now and then ask for a heartbeat."""
+    """Return what one tick does: ring the lanes, start due synchronisations, now and then ask for a heartbeat."""
     asked_at = float("-inf")
 
     def work() -> None:
         nonlocal asked_at
         lane.tick()
+        synchronise.ring_due()
         if time.monotonic() - asked_at >= heartbeat_every:
             heartbeat.ask()
             asked_at = time.monotonic()
