@@ -43,8 +43,17 @@ class StaleRevision(Exception):
 
 
 def read_settings(credential: Credential) -> Settings:
-    """The settings of a credential as they stand; defaults for what was never set. Raises BadRow."""
-    return read_rows(credential)
+    """The settings of a credential as they stand; defaults for what was never set. Raises BadRow.
+
+    Rows are read in several queries; a save between two of them would leave a stream without its rules. So they are
+    read again when the revision has moved meanwhile.
+    """
+    revision = _newest_revision(credential)
+    while True:
+        settings = read_rows(credential)
+        before, revision = revision, _newest_revision(credential)
+        if before == revision:
+            return settings
 
 
 def save_settings(
@@ -128,6 +137,10 @@ def export_document(
     # PostgreSQL does not keep the order of keys.
     arranged: dict[str, Any] = arrange({**document, "about": about})
     return arranged
+
+
+def _newest_revision(credential: Credential) -> int:
+    return Credential.objects.values_list("revision", flat=True).get(pk=credential.pk)
 
 
 def _is_same(credential: Credential, settings: Settings) -> bool:

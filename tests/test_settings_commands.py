@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 
 from crm_bitrix.known import load_known
@@ -128,6 +129,22 @@ def test_a_save_that_began_with_an_older_revision_is_refused_and_changes_nothing
     assert caught.value.present == 1
     assert read_settings(credential) == parse_document(COMPLETE, known=KNOWN).settings
     assert save(credential, SMALLEST, base_revision=1).number == 2
+
+
+def test_a_save_between_two_queries_of_a_reader_never_leaves_streams_without_their_rules(credential):
+    save(credential, SMALLEST)
+    waiting = ["one save"]
+
+    def save_meanwhile(execute, sql, params, many, context):
+        if waiting and "responsiblerule" in sql and sql.startswith("SELECT"):
+            waiting.pop()
+            save(credential, COMPLETE)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(save_meanwhile):
+        settings = read_settings(credential)
+    assert waiting == []
+    assert settings == parse_document(COMPLETE, known=KNOWN).settings
 
 
 def test_a_save_that_fails_leaves_the_present_settings(credential, monkeypatch):
