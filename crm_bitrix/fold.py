@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from integration.events import EVENT_KINDS, BadPayload, RawEvent, read_notification
+from integration.events import BadPayload, RawEvent, read_notification
 from integration.inbox import KINDS, URGENT_EVENTS
 from integration.models import Communication, Credential, InboxEvent, Portal
 from integration.rules.observations import Observation, merge
@@ -54,7 +54,7 @@ def fold_event(event: InboxEvent, credential: Credential) -> None:
 
 def observe(raw: RawEvent, credential: Credential, *, received_at: datetime) -> Observation | None:
     """What an event tells, None when we have no use for its kind. Raises BadPayload."""
-    kind = KINDS.get(EVENT_KINDS.get(raw.name, ""))
+    kind = KINDS.get(raw.kind)
     return kind.parse(raw, zone=credential.zone, received_at=received_at) if kind else None
 
 

@@ -33,6 +33,17 @@ EVENT_KINDS: Mapping[str, str] = MappingProxyType(
 )
 """Mnemonic of an event → the kind of communication it tells of; "" for those we know and do not use."""
 
+REPORT_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "calls_report": "call",
+        "call_legs_report": "call",
+        "chats_report": "chat",
+        "chat_messages_report": "chat",
+        "offline_messages_report": "request",
+    }
+)
+"""Events that we make ourselves of what the reports of UIS tell; see `integration.reports`."""
+
 NAME_LENGTH = 60
 DEPTH = 32
 _MAX_FIELDS = 500
@@ -63,7 +74,7 @@ class RawEvent:
     @property
     def kind(self) -> str:
         """The kind of communication: call, chat, request, or "" when the event is not one we use."""
-        return EVENT_KINDS.get(self.name, "")
+        return EVENT_KINDS.get(self.name) or REPORT_KINDS.get(self.name, "")
 
 
 def read_notification(query: str, body: bytes) -> RawEvent:

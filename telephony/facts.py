@@ -1,8 +1,8 @@
 """The facts of a call as decisions read them. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from integration.rules.facts import FactValue, StreamKind, derive_time_facts
@@ -41,7 +41,10 @@ class FileLink:
 
 @dataclass(frozen=True)
 class CallFacts:
-    """What is known of one call, times in UTC, durations in seconds, legs in the order of their moments."""
+    """What is known of one call, times in UTC, durations in seconds, legs in the order of their moments.
+
+    `report` is the row of UIS's report, empty until it has come; its word counts more than that of the notifications.
+    """
 
     session_id: str
     stream: StreamKind
@@ -57,10 +60,17 @@ class CallFacts:
     voice_mails: tuple[FileLink, ...]
     is_internal: bool
     raw: Mapping[str, Any]
+    report: Mapping[str, Any] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
 
     @property
     def is_over(self) -> bool:
         return self.ended_at is not None
+
+    @property
+    def is_reported(self) -> bool:
+        """The report of UIS has told how the call went: nothing better will come."""
+        return bool(self.report)
 
     @property
     def line_number(self) -> str:
@@ -72,6 +82,10 @@ class CallFacts:
         """An employee talked. While the call goes on: somebody has taken it."""
         if not self.is_over:
             return bool(self.answers or self.talks)
+        if self.report:
+            return any(row["is_talked"] for row in _employees(self.report)) or (
+                self.talk_seconds > 0 and not self.report.get("is_lost")
+            )
         return self.talk_seconds > 0
 
     @property
@@ -84,10 +98,13 @@ class CallFacts:
 
 def read_call(facts: Mapping[str, Any]) -> CallFacts:
     """The facts of a communication as a call."""
-    end, lost = facts.get("end", {}), facts.get("lost", {})
+    report = _report(facts)
+    end, lost = _end(facts, report), facts.get("lost", {})
+    facts = {**facts, "end": end} if end else facts
     ended_at = _moment(end.get("at") or lost.get("at"))
+    legs = _reported_legs(facts)
     ends = {name.partition(":")[2]: _moment(value["at"]) for name, value in _gathered(facts, "leg_end")}
-    talks = _talks(facts)
+    talks = _reported_talks(legs) if legs else _with_reported_talks(_talks(facts), facts, report)
     known = [talk.seconds for talk in talks if talk.seconds]
     talk_seconds = end["talk_seconds"] if end.get("talk_seconds") is not None else sum(known)
     is_outgoing = facts.get("direction") == "out"
@@ -98,14 +115,16 @@ def read_call(facts: Mapping[str, Any]) -> CallFacts:
         line=facts.get("virtual_phone_number", ""),
         started_at=_moment(facts.get("start_time")),
         ended_at=ended_at,
-        rings=_legs(facts, "ring", ends),
-        answers=_answers(facts, ends),
+        rings=_rung(legs) if legs else _with_reported(_legs(facts, "ring", ends), facts, report),
+        answers=_taken(legs) if legs else _with_reported(_answers(facts, ends), facts, report, "is_answered"),
         talks=talks,
         talk_seconds=talk_seconds,
-        records=_files(facts, "record"),
-        voice_mails=_files(facts, "voice_mail"),
+        records=_files(facts, "record", report.get("records", ()), report, talk_seconds),
+        voice_mails=_files(facts, "voice_mail", report.get("voice_mails", ()), report, 0),
         is_internal=bool(facts.get("is_internal")),
         raw=facts,
+        report=report,
+        groups=tuple(dict.fromkeys(leg["group"] for _name, leg in legs if leg["group"])),
     )
 
 
@@ -150,11 +169,118 @@ def _talks(facts: Mapping[str, Any]) -> tuple[TalkedLeg, ...]:
     return tuple(sorted(talks, key=lambda talk: (talk.started_at, talk.legs)))
 
 
-def _files(facts: Mapping[str, Any], kind: str) -> tuple[FileLink, ...]:
+def _files(
+    facts: Mapping[str, Any], kind: str, reported: Sequence[Any], report: Mapping[str, Any], seconds: int
+) -> tuple[FileLink, ...]:
+    """Files that notifications told of, and those of the report that they did not.
+
+    Only the record of the whole call has a length in the report: that of all its talks.
+    """
+    full = report.get("full_record_file_link")
+    known = {file["id"]: FileLink(file["id"], file["link"], seconds * (file["link"] == full)) for file in reported}
+    if kind == "record" and full and full not in {file.link for file in known.values()}:
+        record_id = full.rstrip("/").rpartition("/")[2]
+        known[record_id] = FileLink(record_id, full, seconds)
+    for name, value in _gathered(facts, kind):
+        record_id = name.partition(":")[2]
+        known[record_id] = FileLink(record_id, value["link"], value.get("seconds") or 0)
+    return tuple(known[record_id] for record_id in sorted(known))
+
+
+# --- what the report of UIS says ------------------------------------------------------------------------------------
+
+
+def _report(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The version of the call's row that was seen last."""
+    versions = _gathered(facts, "report")
+    return {**versions[-1][1], "seen_at": versions[-1][0].partition(":")[2]} if versions else {}
+
+
+def _end(facts: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
+    """How the call ended: by the report, and where that is silent by the notification."""
+    end: dict[str, Any] = dict(facts.get("end", {}))
+    if not report:
+        return end
+    told = {
+        "at": facts.get("report"),
+        "talk_seconds": report.get("clean_talk_duration", report.get("talk_duration")),
+        "total_seconds": report.get("total_duration"),
+        "wait_seconds": report.get("wait_duration"),
+        "is_transfer": report.get("is_transfer"),
+        "employee_id": report.get("last_talked_employee_id"),
+        "tag_names": report.get("tags", []),
+    }
+    return end | {name: value for name, value in told.items() if value is not None}
+
+
+def _employees(report: Mapping[str, Any]) -> list[Any]:
+    """The employees of the report: `id`, `name`, `is_answered`, `is_talked`."""
+    found: list[Any] = report.get("employees", [])
+    return found
+
+
+_ReportedLegs = list[tuple[str, Any]]
+
+
+def _reported_legs(facts: Mapping[str, Any]) -> _ReportedLegs:
+    """Id and facts of the legs of the report, in the order of their moments."""
+    legs = [(name.partition(":")[2], leg) for name, leg in _gathered(facts, "leg")]
+    return sorted(legs, key=lambda leg: (leg[1]["at"], leg[0]))
+
+
+def _rung(legs: _ReportedLegs) -> tuple[Leg, ...]:
     return tuple(
-        FileLink(name.partition(":")[2], value["link"], value.get("seconds") or 0)
-        for name, value in _gathered(facts, kind)
+        Leg(number, leg["employee_id"], at, at + timedelta(seconds=leg["total_seconds"]))
+        for number, leg in legs
+        if leg["employee_id"] and (at := datetime.fromisoformat(leg["at"]))
     )
+
+
+def _taken(legs: _ReportedLegs) -> tuple[Leg, ...]:
+    ends = {leg.leg: leg.ended_at for leg in _rung(legs)}
+    taken = [
+        Leg(number, leg["employee_id"], datetime.fromisoformat(leg["connected_at"]), ends[number])
+        for number, leg in legs
+        if leg["employee_id"] and leg["connected_at"]
+    ]
+    return tuple(sorted(taken, key=lambda leg: (leg.at, leg.leg)))
+
+
+def _reported_talks(legs: _ReportedLegs) -> tuple[TalkedLeg, ...]:
+    talks = [
+        TalkedLeg(number, leg["employee_id"], datetime.fromisoformat(leg["connected_at"]), leg["talk_seconds"])
+        for number, leg in legs
+        if leg["employee_id"] and leg["is_talked"] and leg["connected_at"]
+    ]
+    return tuple(sorted(talks, key=lambda talk: (talk.started_at, talk.legs)))
+
+
+def _with_reported(
+    told: tuple[Leg, ...], facts: Mapping[str, Any], report: Mapping[str, Any], column: str = "id"
+) -> tuple[Leg, ...]:
+    """Legs that notifications told of, and one for every employee of the report they did not tell of."""
+    known, start = {leg.employee_id for leg in told}, _moment(facts.get("start_time") or facts.get("report"))
+    missing = [row["id"] for row in _employees(report) if row[column] and row["id"] and row["id"] not in known]
+    more = [Leg(str(number), number, start) for number in missing] if start else []
+    return tuple(sorted((*told, *more), key=lambda leg: (leg.at, leg.leg)))
+
+
+def _with_reported_talks(
+    told: tuple[TalkedLeg, ...], facts: Mapping[str, Any], report: Mapping[str, Any]
+) -> tuple[TalkedLeg, ...]:
+    """The same for talks. Of those the report tells only who was first and who was last."""
+    known = {talk.employee_id for talk in told}
+    start, finish = _moment(facts.get("start_time") or facts.get("report")), _moment(facts.get("report"))
+    if not (start and finish):
+        return told
+    last = report.get("last_talked_employee_id")
+    moments = {report.get("first_talked_employee_id"): start, **({last: finish} if last else {})}
+    missing = [row["id"] for row in _employees(report) if row["is_talked"] and row["id"] and row["id"] not in known]
+    more = [TalkedLeg(str(number), number, moments.get(number, start + timedelta(seconds=1)), 0) for number in missing]
+    return tuple(sorted((*told, *more), key=lambda talk: (talk.started_at, talk.legs)))
+
+
+# --- facts of the rules ---------------------------------------------------------------------------------------------
 
 
 def rule_facts(call: CallFacts, *, zone: tzinfo, client_state: str, client_name: str) -> dict[str, FactValue]:
@@ -176,13 +302,75 @@ def rule_facts(call: CallFacts, *, zone: tzinfo, client_state: str, client_name:
     if call.is_over:
         known |= {
             "result": call.result,
+            "missed_reason": missed_reason(call),
             "talk_duration": call.talk_seconds,
             "total_duration": end.get("total_seconds"),
             "wait_duration": end.get("wait_seconds") or lost.get("wait_seconds"),
             "is_transfer": end.get("is_transfer"),
             "tags": _tags(call),
         }
-    return known
+    return known | _facts_of_the_report(call)
+
+
+_COLUMNS = (
+    "finish_reason talk_duration clean_talk_duration last_answered_employee_rating full_record_file_link "
+    "cpn_region_name properties site_domain_name campaign_name utm_source utm_medium utm_campaign utm_content "
+    "utm_term search_engine search_query referrer entrance_page channel source_name gclid yclid ua_client_id "
+    "ym_client_id visitor_id visitor_city visitor_region visitor_country visitor_device visits_count communication_id"
+)
+_SAME_NAME = tuple(_COLUMNS.split())
+_IMPORT_MARK = "(bitrix24) "
+"""Stands before the last name of everybody whom the vendor's own integration has brought into UIS."""
+
+
+def _facts_of_the_report(call: CallFacts) -> dict[str, FactValue]:
+    report, people = call.report, _employees(call.report)
+    names = {row["id"]: _shown_name(row["name"]) for row in people}
+    known: dict[str, FactValue] = {name: report[name] for name in _SAME_NAME if name in report}
+    known |= {name: tuple(report[name]) for name in ("attributes", "segments") if name in report}
+    for which in ("first_talked_employee", "last_talked_employee"):
+        name = report.get(f"{which}_full_name") or names.get(report.get(f"{which}_id"))
+        known |= {f"{which}_full_name": _shown_name(name)} if name else {}
+    lists = {
+        "rung_employees": tuple(name for name in names.values() if name),
+        "talked_employees": tuple(names[row["id"]] for row in people if row["is_talked"] and names[row["id"]]),
+        "groups": call.groups,
+    }
+    return known | {name: value for name, value in lists.items() if value}
+
+
+def _shown_name(name: str) -> str:
+    return name.removeprefix(_IMPORT_MARK)
+
+
+_MISSED_REASONS: Mapping[str, str] = {
+    reason: meaning
+    for meaning, reasons in {
+        "busy": "operator_busy operator_channels_busy employee_busy employee_busy_after_call",
+        "declined": "operator_disconnects",
+        "after_hours": (
+            "employee_inactive_by_schedule employee_phone_inactive_by_schedule group_inactive_by_schedule "
+            "phone_group_inactive_by_schedule employee_status_not_at_work"
+        ),
+        "in_queue": "call_enqueued action_interval_exceeded",
+        "in_menu": (
+            "disconnect_before_call_processing no_operation incorrect_input timeout max_transition_count_exceeded "
+            "scenario_disconnects"
+        ),
+    }.items()
+    for reason in reasons.split()
+}
+"""How UIS says that a call ended → why nobody talked. For the rest it counts whether a phone rang."""
+
+
+def missed_reason(call: CallFacts) -> str | None:
+    """Why nobody talked in an incoming call that is over; None when somebody did, or it is an outgoing one."""
+    if call.stream is not StreamKind.INCOMING or call.is_answered:
+        return None
+    if call.voice_mails:
+        return "voice_mail"
+    reason = _MISSED_REASONS.get(call.report.get("finish_reason", ""))
+    return reason or ("no_answer" if call.rings else "in_queue" if call.groups else "in_menu")
 
 
 def _number(value: Any) -> int | None:
@@ -190,8 +378,10 @@ def _number(value: Any) -> int | None:
 
 
 def _tags(call: CallFacts) -> tuple[str, ...]:
-    """Tags of the end and those put on and off since."""
+    """Tags of the end and those put on and off since. What the report has seen is known to it."""
     names = dict.fromkeys(call.raw.get("end", {}).get("tag_names", ()), True)
+    seen_at = call.report.get("seen_at", "")
     for _name, tag in _gathered(call.raw, "tag"):
-        names[tag["name"]] = tag["is_set"]
+        if tag["at"] > seen_at:
+            names[tag["name"]] = tag["is_set"]
     return tuple(name for name, is_set in names.items() if is_set and name)
