@@ -11,7 +11,6 @@ found, whom the call was registered for, how it ended – is remembered in facts
 """
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,60 +20,10 @@ from crm_bitrix.clients import Client, correct_item, find_client, load_client
 from integration.rules.conditions import flatten_trace
 from integration.rules.facts import Facts, StreamKind
 from integration.rules.phones import show_phone
-from integration.rules.responsible import Candidates, Choice, Talk
-from integration.rules.ruleset import Ruleset, StreamRules
+from integration.rules.ruleset import Ruleset
 from telephony import creation, messages
-from telephony.cards import Cards, wanted
+from telephony.case import CLIENT, END, LONGEST_CALL, SEEN, SHOWN, USER, Case, choose, talker_id
 from telephony.facts import ANSWERED, CallFacts, read_call, rule_facts
-
-LONGEST_CALL = timedelta(hours=4)
-"""After this long without its end a call is taken to be over."""
-
-CLIENT, SEEN, USER, SHOWN, END = "crm:client", "crm:seen", "crm:user", "crm:shown", "crm:end"
-
-
-@dataclass(frozen=True)
-class Case:
-    """Everything a decision about one call looks at."""
-
-    call: CallFacts
-    done: DoneActions
-    ruleset: Ruleset
-    rules: StreamRules
-    now: datetime
-
-    @property
-    def is_over(self) -> bool:
-        started = self.call.started_at
-        return self.call.is_over or (started is not None and self.now - started > LONGEST_CALL)
-
-    @property
-    def is_deferred(self) -> bool:
-        """Whether something is created is known only at the end."""
-        return self.rules.creates_at_end and not self.is_over
-
-    @property
-    def registration(self) -> str:
-        """The registration that the card belongs to: while the decision is open it has one of its own."""
-        return "card" if self.is_deferred or "card" in self.done else "register"
-
-    def user_of(self, employee_id: int | None) -> int | None:
-        """The active Bitrix24 user behind a UIS employee."""
-        user_id = self.ruleset.bitrix_user_id(employee_id)
-        active = self.ruleset.active_user_ids
-        return user_id if active is None or user_id in active else None
-
-    def cards(self, user_id: int | None = None) -> Cards:
-        """The cards of the call; a registration that is still to be sent opens one for `user_id`."""
-        is_new = self.registration not in self.done and user_id in self.card_users
-        return Cards(self.done, self.registration, user_id if is_new else None, self.call.raw.get(SHOWN, {}))
-
-    @property
-    def card_users(self) -> frozenset[int]:
-        """The users before whom the card should be open now."""
-        moments = {key: self.ruleset.card_moment(key) for key in self.ruleset.employees}
-        users = map(self.user_of, wanted(self.call, moments) if not self.is_over else ())
-        return frozenset(user_id for user_id in users if user_id is not None)
 
 
 def decide_call(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, now: datetime) -> Decision:
@@ -149,7 +98,7 @@ def _filter(case: Case, known: Facts) -> Plan | None:
 
 
 def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
-    choice = _choose(case, client, known)
+    choice = choose(case, client, known)
     settled: Mapping[str, Any] = case.call.raw.get(END, {})
     responsible_id = settled.get("responsible_id") or choice.user_id
     if responsible_id is None:
@@ -182,24 +131,6 @@ def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
     )
 
 
-def _choose(case: Case, client: Client, known: Facts) -> Choice:
-    """The responsible, as far as he can be known now."""
-    call = case.call
-    talks = tuple(
-        Talk(case.user_of(talk.employee_id), talk.started_at, talk.seconds or 0, number)
-        for number, talk in enumerate(call.talks)
-    )
-    candidates = Candidates(
-        owners=client.owners,
-        talks=talks,
-        rung=tuple(dict.fromkeys(case.user_of(leg.employee_id) for leg in call.rings)),
-        active_user_ids=case.ruleset.active_user_ids,
-    )
-    return case.ruleset.choose_responsible(
-        call.stream, facts=known, candidates=candidates, at_end=case.is_over, seed=call.session_id
-    )
-
-
 def _title(case: Case, known: Facts) -> str:
     """The title by the result; while the call goes on as if it were answered."""
     result = case.call.result if case.is_over else ANSWERED
@@ -208,16 +139,8 @@ def _title(case: Case, known: Facts) -> str:
 
 def _first_user(case: Case) -> int | None:
     """Whom the call is registered for: the first matched employee whose phone rang, else who talked."""
-    employees = (*(leg.employee_id for leg in (*case.call.rings, *case.call.answers)), _talker_id(case.call))
+    employees = (*(leg.employee_id for leg in (*case.call.rings, *case.call.answers)), talker_id(case.call))
     return next((user_id for user_id in map(case.user_of, employees) if user_id), None)
-
-
-def _talker_id(call: CallFacts) -> int | None:
-    """The employee who talked last."""
-    if not call.is_answered:
-        return None
-    told: int | None = call.raw.get("end", {}).get("employee_id")
-    return told or next((talk.employee_id for talk in reversed(call.talks) if talk.employee_id), None)
 
 
 def _show_only(case: Case, user_id: int) -> list[Action]:
@@ -274,7 +197,7 @@ def _changes(
 
 def _talker(case: Case) -> int | None:
     """The user who talked last."""
-    return case.user_of(_talker_id(case.call))
+    return case.user_of(talker_id(case.call))
 
 
 def _finish(
