@@ -101,7 +101,7 @@ def connect_page(request: HttpRequest) -> HttpResponse:
     """The form, and what becomes of it: the consent page of a portal that answers, or the reason why not."""
     form = ConnectForm(request.GET) if request.GET.keys() & {"name", "portal"} else ConnectForm()
     if not form.is_bound or not form.is_valid():
-        return _form(request, form, status=422 if form.is_bound else 200)
+        return _form(request, form)
     address: Address = form.cleaned_data["portal"]
     trouble = look_at(address)
     if trouble is not None:
@@ -111,11 +111,11 @@ def connect_page(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{address.scheme}://{address.domain}/oauth/authorize/?{query}")
 
 
-def _form(request: HttpRequest, form: ConnectForm, *, status: int) -> HttpResponse:
+def _form(request: HttpRequest, form: ConnectForm) -> HttpResponse:
     # Browsers apply form-action to where a form is redirected as well, and that is the portal.
     targets = "'self' https:" + (" http:" if settings.OUTBOUND_ALLOWED_NETWORKS else "")
     context = {"form": form, "marketplace": "https://www.bitrix24.ru/apps/"}
-    return show(request, "connect.html", context, language=_language(request), status=status, form_action=targets)
+    return show(request, "connect.html", context, language=_language(request), form_action=targets)
 
 
 def look_at(address: Address) -> Words | None:

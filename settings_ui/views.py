@@ -143,13 +143,13 @@ def _main(
     }
 
 
-def _answer(request: FrameRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+def _answer(request: FrameRequest, context: dict[str, Any]) -> HttpResponse:
     """The part of the page that changes; the whole page for a browser without our script."""
     portal = request.session_of_frame.portal
     if request.headers.get(HEADER):
-        return show(request, "_main.html", context, status=status)
+        return show(request, "_main.html", context)
     token = request.POST.get("session", "")
-    return show(request, "app.html", {**context, "token": token}, status=status, framed_by=_origin(portal))
+    return show(request, "app.html", {**context, "token": token}, framed_by=_origin(portal))
 
 
 @needs_session
@@ -163,12 +163,14 @@ def checklist_part(request: FrameRequest) -> HttpResponse:
 @needs_admin
 @require_POST
 def save_uis_key(request: FrameRequest) -> HttpResponse:
-    """Step 1: try the key, then keep it and show the addresses for UIS. 422 with the reason when it is refused."""
+    """Step 1: try the key, then keep it and show the addresses for UIS; or the form again with what is wrong.
+
+    A refused key is no error of the page: it is answered with 200, or the browser would report one.
+    """
     portal = request.session_of_frame.portal
     form = UisKeyForm(request.POST)
     addresses = connect_account(portal, checklist.credential_of(portal), form)
-    context = _main(portal, is_admin=True, form=form, addresses=addresses)
-    return _answer(request, context, status=200 if addresses else 422)
+    return _answer(request, _main(portal, is_admin=True, form=form, addresses=addresses))
 
 
 @needs_admin

@@ -40,7 +40,7 @@ async function submit(form, button) {
 
 async function show(answer) {
   if (answer.status === 403) return say(page.denied);
-  if (!answer.ok && answer.status !== 422) return say(page.away);
+  if (!answer.ok) return say(page.away);
   main.innerHTML = await answer.text();
   const target = main.querySelector('[role="alert"][tabindex], #addresses') || main.querySelector("h1");
   target.tabIndex = -1;
