@@ -266,6 +266,15 @@ def _found_finished(result: Json) -> Mapping[str, Json] | None:
     return _finished(result[0]) if result else None
 
 
+def _transcript(result: Json) -> Mapping[str, Json]:
+    return {"TRANSCRIPT_ID": int(result["TRANSCRIPT_ID"])}
+
+
+def _found_transcript(result: Json) -> Mapping[str, Json] | None:
+    number = int(result[0].get("TRANSCRIPT_ID") or 0) if result else 0
+    return {"TRANSCRIPT_ID": number} if number else None
+
+
 def _value(result: Json) -> Mapping[str, Json]:
     return {"value": result if isinstance(result, str | int | float | bool) else None}
 
@@ -281,6 +290,13 @@ METHODS: Mapping[str, Method] = {
     "telephony.externalCall.hide": Method(Retry.REPEAT, _value),
     "telephony.externalCall.finish": Method(Retry.LOOK_UP, _finished, look_up=_look_up_finished, found=_found_finished),
     "im.notify.system.add": Method(Retry.REPEAT, _value),
+    "crm.timeline.note.save": Method(Retry.REPEAT, _value),
+    "telephony.call.attachTranscription": Method(
+        Retry.LOOK_UP, _transcript, look_up=_look_up_finished, found=_found_transcript
+    ),
+    "imopenlines.crm.chat.user.add": Method(Retry.REPEAT, _value, done_when_refused=("WRONG_REQUEST",)),
+    "imopenlines.crm.message.add": Method(Retry.NEVER, _value),
+    "im.message.add": Method(Retry.NEVER, _value),
 }
 """The methods we change a portal with. `register` repeats safely: until `finish` (which needs its answer) the portal
 gives the same CALL_ID, and after half an hour a second registration without `finish` leaves no trace in the CRM.

@@ -220,15 +220,15 @@ def choose(objects: Iterable[CrmObject], *, order: Sequence[str]) -> Client:
     return Client(tuple(candidates), tuple(deals), has_final_lead)
 
 
-def correct_item(
-    item: str, item_id: int, *, written: Mapping[str, Json], wanted: Mapping[str, Json]
-) -> Generator[Question, Answer, dict[str, Json]]:
-    """The fields to correct in an object that we made: those that differ from what we wrote, and that nobody has
-    changed since."""
-    differing = {name: value for name, value in wanted.items() if written.get(name) != value}
-    if not differing:
-        return {}
-    command = Command("crm.item.get", {"entityTypeId": ENTITY_TYPE_ID[item], "id": item_id})
-    answer = yield Question((("item", command),))
-    current = (answer.result("item") or {}).get("item", {})
-    return {name: value for name, value in differing.items() if str(current.get(name)) == str(written.get(name))}
+def ask_objects(objects: Sequence[tuple[str, int]]) -> Generator[Question, Answer, dict[str, Mapping[str, Json]]]:
+    """The present fields of objects, by type; those that are gone are left out."""
+    commands = tuple(
+        (
+            kind,
+            Command("crm.item.get", {"entityTypeId": ENTITY_TYPE_ID[kind], "id": number, "useOriginalUfNames": "Y"}),
+        )
+        for kind, number in objects
+    )
+    answer = yield Question(commands)
+    found = {kind: answer.result(kind) for kind, _number in objects}
+    return {kind: result["item"] for kind, result in found.items() if result}

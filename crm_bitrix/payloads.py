@@ -3,13 +3,14 @@
 Sources: https://apidocs.bitrix24.com/api-reference/telephony/, …/crm/universal/, …/chats/notifications/
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from crm_bitrix.actions import Action, Joined, Json, ResultOf
+from crm_bitrix.actions import Action, Command, Joined, Json, Question, ResultOf
 
 ENTITY_TYPE_ID = {"lead": 1, "deal": 2, "contact": 3, "company": 4}
 ORIGINATOR = "uis"
+RESPONSIBLE = "assignedById"
 
 OUTGOING, INCOMING, REDIRECTED, CALLBACK = 1, 2, 3, 4
 ANSWERED, MISSED, UNAVAILABLE = "200", "304", "480"
@@ -57,7 +58,7 @@ def create_item(
         "useOriginalUfNames": "Y",
         "fields": {
             **{key: value for key, value in own.items() if value not in ("", None)},
-            **(fields or {}),
+            **_mapped(fields or {}, phone),
             "assignedById": responsible_id,
             "opened": "Y",
             "originatorId": ORIGINATOR,
@@ -67,9 +68,17 @@ def create_item(
     return Action(key=item, method="crm.item.add", params=params, creates=item)
 
 
+def _mapped(fields: Mapping[str, Json], phone: str) -> dict[str, Json]:
+    """Mapped fields of an object that is created; its own phone stays the first of its phones."""
+    if "fm" not in fields or not phone:
+        return dict(fields)
+    others = [entry for entry in fields["fm"] if entry.get("value") != phone]
+    return {**fields, "fm": [phone_field(phone), *others]}
+
+
 def item_fields(*, title: str, responsible_id: int) -> dict[str, Json]:
     """The fields of a lead or deal that are decided once more at the end."""
-    return {"title": title, "assignedById": responsible_id}
+    return {"title": title, RESPONSIBLE: responsible_id}
 
 
 def update_item(item: str, item_id: Id, fields: Mapping[str, Json], *, key: str) -> Action:
@@ -149,3 +158,57 @@ def item_link(item: str, item_id: Id, text: str) -> Joined:
     """A text that leads to the page of an object, in the BB code of notifications."""
     number = item_id if isinstance(item_id, ResultOf) else str(item_id)
     return Joined((f"[URL=/crm/{item}/details/", number, f"/]{text}[/URL]"))
+
+
+def ask_chats(codes: Sequence[tuple[str, int]]) -> Question:
+    """Which active open-line chats these objects have; the answer is named by type and number."""
+    commands = tuple(
+        (
+            f"{kind}{number}",
+            Command("imopenlines.crm.chat.get", {"CRM_ENTITY_TYPE": kind, "CRM_ENTITY": number, "ACTIVE_ONLY": "Y"}),
+        )
+        for kind, number in codes
+    )
+    return Question(commands)
+
+
+def write_chat(*, chat_id: int, entity: tuple[str, int], user_id: int, text: str, to_client: bool) -> list[Action]:
+    """A message into an open-line chat. The writer must be in the chat, so he joins first.
+
+    To the client: it goes out to his messenger. Else a system message, which connectors keep to themselves. Neither
+    is ever sent twice: an unknown outcome is left to a person.
+    """
+    where = {"CRM_ENTITY_TYPE": entity[0], "CRM_ENTITY": entity[1], "USER_ID": user_id, "CHAT_ID": chat_id}
+    join = Action("chat:join", "imopenlines.crm.chat.user.add", where, is_optional=True)
+    if to_client:
+        params: dict[str, Json] = {**where, "MESSAGE": text}
+        return [join, Action("chat:say", "imopenlines.crm.message.add", params, after=(join.key,), is_optional=True)]
+    params = {"DIALOG_ID": f"chat{chat_id}", "MESSAGE": text, "SYSTEM": "Y"}
+    return [join, Action("chat:say", "im.message.add", params, after=(join.key,), is_optional=True)]
+
+
+def note_activity(owner: tuple[str, Id], *, activity_id: Id, text: str, key: str) -> Action:
+    """A note on an activity; there is one per activity, so writing it again changes nothing."""
+    params = {
+        "ownerTypeId": ENTITY_TYPE_ID[owner[0]],
+        "ownerId": owner[1],
+        "itemType": 2,
+        "itemId": activity_id,
+        "text": text,
+    }
+    return Action(key, "crm.timeline.note.save", params, is_optional=True)
+
+
+def attach_transcript(*, call_id: str | ResultOf, phrases: Sequence[Mapping[str, Json]]) -> Action:
+    """The transcript of a finished call; phrases are {"is_operator", "start", "end" (seconds), "text"} in order."""
+    said = [
+        {
+            "SIDE": "User" if phrase["is_operator"] else "Client",
+            "START_TIME": int(phrase["start"]),
+            "STOP_TIME": max(1, int(phrase["end"])),
+            "MESSAGE": phrase["text"],
+        }
+        for phrase in phrases
+    ]
+    params = {"CALL_ID": call_id, "MESSAGES": said}
+    return Action("transcript", "telephony.call.attachTranscription", params, after=("finish",), is_optional=True)

@@ -12,6 +12,9 @@ from telephony.facts import CallFacts
 
 ITEMS = ("lead", "deal")
 
+Mapped = Mapping[str, Mapping[str, Any]]
+"""Object → field → value."""
+
 
 def wants_new(options: CreateOptions, client: Client) -> bool:
     """Say whether something is to be created for this client.
@@ -27,9 +30,9 @@ def wants_new(options: CreateOptions, client: Client) -> bool:
 
 
 def create_actions(
-    call: CallFacts, ruleset: Ruleset, client: Client, *, title: str, responsible_id: int
+    call: CallFacts, ruleset: Ruleset, client: Client, *, title: str, responsible_id: int, mapped: Mapped
 ) -> list[Action]:
-    """The objects to create, right from birth: a lead, or a deal with its contact."""
+    """The objects to create, right from birth: a lead, or a deal with its contact. `mapped` are their mapped fields."""
     options = ruleset.create_options(call.stream, call.line_number)
     if not wants_new(options, client):
         return []
@@ -44,12 +47,17 @@ def create_actions(
     owner = _owner_fields(client.main)
     if options.item == "lead":
         phone = "" if owner else call.phone
-        return [payloads.create_item("lead", name=name, phone=phone, **owner, **item)]
+        return [payloads.create_item("lead", name=name, phone=phone, fields=mapped.get("lead"), **owner, **item)]
     contacts = []
     if not owner:
-        contacts = [payloads.create_item("contact", name=name or call.phone, phone=call.phone, **common)]
+        contacts = [
+            payloads.create_item(
+                "contact", name=name or call.phone, phone=call.phone, fields=mapped.get("contact"), **common
+            )
+        ]
         owner = {"contact_id": ResultOf("contact")}
-    return [*contacts, payloads.create_item("deal", pipeline_id=options.pipeline_id, **owner, **item)]
+    deal = payloads.create_item("deal", pipeline_id=options.pipeline_id, fields=mapped.get("deal"), **owner, **item)
+    return [*contacts, deal]
 
 
 def _owner_fields(main: CrmObject | None) -> dict[str, Any]:
@@ -80,8 +88,3 @@ def made_item(created: list[Action], done: DoneActions) -> str | None:
     """lead or deal, if this call makes or has made one."""
     made = {action.creates for action in created} | done.keys()
     return next((item for item in ITEMS if item in made), None)
-
-
-def written(item: str, done: DoneActions) -> Mapping[str, Any]:
-    """The fields that this call's own object was born with."""
-    return done[item].params["fields"]

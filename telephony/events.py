@@ -13,7 +13,7 @@ A call's facts are flat and gather by name, so that the order of notifications n
     report:<seen>               {column: value}           its row; each version of it stands by itself, the last counts
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -161,6 +161,36 @@ def _file(name: str) -> Callable[[Payload, datetime], Facts]:
     return read
 
 
+def _transcript(payload: Payload, _at: datetime) -> Facts:
+    """Phrases in order; of a phrase only its start is told, so it lasts until the next one."""
+    told = [phrase for phrase in items(payload, "call_session_recognized_text_array") if isinstance(phrase, dict)]
+    starts = _offsets([text(phrase, "start_time") for phrase in told])
+    phrases = [
+        {"is_operator": bool(yes_no(phrase, "is_operator")), "start": start, "end": max(start + 1, after), "text": said}
+        for phrase, start, after in zip(told, starts, [*starts[1:], 0], strict=True)
+        if (said := text(phrase, "phrase"))
+    ]
+    return {"transcript": phrases}
+
+
+def _offsets(told: Sequence[str]) -> list[int]:
+    """Whole seconds from the first phrase, whether UIS tells moments ("2026-03-16 10:15:18") or seconds ("12.5")."""
+    seconds_told = [_seconds(moment_told) for moment_told in told]
+    first = min((one for one in seconds_told if one is not None), default=0.0)
+    return [max(0, int((one if one is not None else first) - first)) for one in seconds_told]
+
+
+def _seconds(told: str) -> float | None:
+    try:
+        return float(told)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(told).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
 def _tag(is_set: bool) -> Callable[[Payload, datetime], Facts]:
     def read(payload: Payload, at: datetime) -> Facts:
         tag = {"name": text(payload, "tag_name"), "is_set": is_set, "at": at.isoformat()}
@@ -179,6 +209,7 @@ _READERS: Mapping[str, Callable[[Payload, datetime], Facts]] = {
     "lost_call_session": _lost,
     "talk_record_file": _file("record"),
     "voice_message": _file("voice_mail"),
+    "call_session_recognized": _transcript,
     "set_mark": _tag(True),
     "unset_mark": _tag(False),
 }

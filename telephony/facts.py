@@ -73,6 +73,11 @@ class CallFacts:
         return bool(self.report)
 
     @property
+    def transcript(self) -> tuple[Mapping[str, Any], ...]:
+        """The recognised phrases in order: {"is_operator", "start", "end" (seconds from the beginning), "text"}."""
+        return tuple(self.raw.get("transcript", ()))
+
+    @property
     def line_number(self) -> str:
         """The virtual number as settings spell it, "" when it is not known."""
         return f"+{self.line.lstrip('+')}" if self.line else ""

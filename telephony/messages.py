@@ -1,16 +1,18 @@
 """What managers read from us in the portal, in the portal's language. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from crm_bitrix import payloads
 from crm_bitrix.actions import Joined
 from crm_bitrix.payloads import Id
+from integration.rules.phones import show_phone
 
 _TEXTS: Mapping[str, Mapping[str, str]] = {
     "ru": {
         "missed": "Пропущенный звонок",
         "created": "Новое обращение по телефону",
         "hidden": "Звонок со скрытого номера: в CRM не создан, перезвонить по нему нельзя",
+        "records": "Другие записи этого звонка",
         "lead": "лид",
         "deal": "сделка",
         "contact": "контакт",
@@ -20,6 +22,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "missed": "Missed call",
         "created": "New call",
         "hidden": "A call from a hidden number: nothing was created in the CRM, it cannot be called back",
+        "records": "Other records of this call",
         "lead": "lead",
         "deal": "deal",
         "contact": "contact",
@@ -40,3 +43,13 @@ def notice(code: str, *, language: str, detail: str, item: tuple[str, Id] | None
         return Joined((head,))
     kind, item_id = item
     return Joined((f"{head} – ", *payloads.item_link(kind, item_id, word(kind, language)).parts))
+
+
+def missed_text(phone: str, language: str) -> str:
+    """The built-in message about a missed call."""
+    return f"{word('missed', language)}: {show_phone(phone)}"
+
+
+def other_records(links: Sequence[str], language: str) -> str:
+    """A note that leads to the recordings that are not attached themselves."""
+    return "\n".join((f"{word('records', language)}:", *links))

@@ -10,20 +10,21 @@ Deciding again with nothing new plans nothing: what is done is told by `done`, a
 found, whom the call was registered for, how it ended – is remembered in facts of the names `crm:…`.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from crm_bitrix import payloads
 from crm_bitrix.actions import Action, Answer, Decision, DoneActions, Plan, Question, RecordLink, ResultOf
-from crm_bitrix.clients import Client, correct_item, find_client, load_client
+from crm_bitrix.clients import Client, find_client, load_client
 from integration.rules.conditions import flatten_trace
 from integration.rules.facts import Facts, StreamKind
+from integration.rules.mapping import Mapped, map_fields
 from integration.rules.phones import show_phone
 from integration.rules.ruleset import Ruleset
-from telephony import creation, messages
+from telephony import corrections, creation, messages, missed
 from telephony.case import CLIENT, END, LONGEST_CALL, SEEN, SHOWN, USER, Case, choose, talker_id
-from telephony.facts import ANSWERED, CallFacts, read_call, rule_facts
+from telephony.facts import ANSWERED, CallFacts, FileLink, read_call, rule_facts
 
 
 def decide_call(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, now: datetime) -> Decision:
@@ -112,23 +113,58 @@ def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
         shown = _show_only(case, user_id)
         return Plan("waiting", "идёт звонок", tuple(shown), learned=learned, wake_at=_longest(case), trace=trace)
     learned[CLIENT] = client.dump()
-    created = creation.create_actions(case.call, case.ruleset, client, title=title, responsible_id=responsible_id)
+    mapped = _map_new(case, known)
+    created = creation.create_actions(
+        case.call, case.ruleset, client, title=title, responsible_id=responsible_id, mapped=mapped.values
+    )
+    trace = (*trace, *_mapping_trace(mapped.warnings))
+    until = case.report_until
+    is_ending = case.is_over and until is None
     ends_with = _talker(case) or responsible_id
-    actions = [*created, *_register(case, client, created, user_id, ends_with=ends_with)]
-    if not case.is_over:
-        return Plan("waiting", "идёт звонок", tuple(actions), learned=learned, wake_at=_longest(case), trace=trace)
-    changes = yield from _changes(case, settled, title=title, responsible_id=responsible_id)
-    learned[END] = {"responsible_id": responsible_id, "title": title, "changes": changes}
+    actions = [*created, *_register(case, client, created, user_id, hidden_by_finish=ends_with if is_ending else None)]
+    if not is_ending:
+        reason = "ждёт отчёта UIS о звонке" if until else "идёт звонок"
+        wake_at = until or _longest(case)
+        return Plan("waiting", reason, tuple(actions), learned=learned, wake_at=wake_at, trace=trace)
+    changes, warnings = yield from corrections.corrections(
+        case, client, known, title=title, responsible_id=responsible_id
+    )
+    chat = yield from missed.find_chat(case, client)
+    learned[END] = {"responsible_id": responsible_id, "title": title, "changes": changes, "chat": chat}
+    ending = [
+        *corrections.correction_actions(changes),
+        *_finish(case, client, created, ends_with=ends_with),
+        *_notices(case, client, creation.made_item(created, case.done), responsible_id),
+        *missed.chat_actions(case, chat, known, user_id=case.ruleset.fallback_user_id or responsible_id),
+    ]
     return Plan(
         "done",
         _reason(case, client, created),
-        (*actions, *_finish(case, client, created, changes, responsible_id=responsible_id, ends_with=ends_with)),
+        (*actions, *ending),
         records=_records(case),
         learned=learned,
-        trace=trace,
+        trace=(*trace, *_mapping_trace(warnings)),
         responsible_id=responsible_id,
         crm_object=client.main.code if client.main else "",
     )
+
+
+def _map_new(case: Case, known: Facts) -> Mapped:
+    """The mapped fields of what this call creates."""
+    return map_fields(
+        case.rules.mapping,
+        facts=known,
+        fields=case.ruleset.fields,
+        when="create",
+        current=None,
+        zone=case.ruleset.zone,
+        at_end=case.is_over,
+        country=case.ruleset.country,
+    )
+
+
+def _mapping_trace(warnings: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    return ({"step": "mapping", "warnings": list(warnings)},) if warnings else ()
 
 
 def _title(case: Case, known: Facts) -> str:
@@ -151,16 +187,19 @@ def _show_only(case: Case, user_id: int) -> list[Action]:
     return [_registration(case, "card", user_id, bound=None), *case.cards(user_id).actions(users)]
 
 
-def _register(case: Case, client: Client, created: list[Action], user_id: int, *, ends_with: int) -> list[Action]:
+def _register(
+    case: Case, client: Client, created: list[Action], user_id: int, *, hidden_by_finish: int | None
+) -> list[Action]:
     """Register the call on its object, and keep the card before those who should see it.
 
-    `ends_with` is the user with whom the call will be finished: that hides his card.
+    `hidden_by_finish` is the user with whom the call is finished now, if it is: that hides his card.
     """
     bound = creation.bound_to(client, created, case.done)
-    hidden_by_finish = ends_with if case.is_over and case.registration == "register" else None
+    is_finished_one = case.registration == "register"
+    cards = case.cards(user_id)
     return [
         _registration(case, "register", user_id, bound=bound),
-        *case.cards(user_id).actions(case.card_users, hidden_by_finish=hidden_by_finish),
+        *cards.actions(case.card_users, hidden_by_finish=hidden_by_finish if is_finished_one else None),
     ]
 
 
@@ -179,53 +218,34 @@ def _registration(case: Case, key: str, user_id: int, *, bound: tuple[str, paylo
     )
 
 
-def _changes(
-    case: Case, settled: Mapping[str, Any], *, title: str, responsible_id: int
-) -> Generator[Question, Answer, Mapping[str, Any]]:
-    """What to correct at the end in the object that this call made earlier, unless somebody has changed it since."""
-    if "changes" in settled:
-        return dict(settled["changes"])
-    item = next((item for item in creation.ITEMS if item in case.done), None)
-    if item is None:
-        return {}
-    wanted = payloads.item_fields(title=title, responsible_id=responsible_id)
-    changes = yield from correct_item(
-        item, case.done[item].result["id"], written=creation.written(item, case.done), wanted=wanted
-    )
-    return changes
-
-
 def _talker(case: Case) -> int | None:
     """The user who talked last."""
     return case.user_of(talker_id(case.call))
 
 
-def _finish(
-    case: Case,
-    client: Client,
-    created: list[Action],
-    changes: Mapping[str, Any],
-    *,
-    responsible_id: int,
-    ends_with: int,
-) -> list[Action]:
-    """End the call in the portal: correct, finish, show it in the deal too, notify."""
-    call, item = case.call, creation.made_item(created, case.done)
-    actions = []
-    if changes and item:
-        actions.append(payloads.update_item(item, ResultOf(item), changes, key="correct"))
-    finish = payloads.finish_call(
-        call_id=ResultOf("register", "CALL_ID"),
-        user_id=ends_with,
-        duration_seconds=call.talk_seconds if call.is_answered else 0,
-        status=_status(case),
-    )
-    actions.append(finish)
+def _finish(case: Case, client: Client, created: list[Action], *, ends_with: int) -> list[Action]:
+    """End the call in the portal; show it in the deal too, with what else there is to hear and to read."""
+    call = case.call
+    call_id, activity_id = ResultOf("register", "CALL_ID"), ResultOf("finish", "CRM_ACTIVITY_ID")
+    actions = [
+        payloads.finish_call(
+            call_id=call_id,
+            user_id=ends_with,
+            duration_seconds=call.talk_seconds if call.is_answered else 0,
+            status=_status(case),
+        )
+    ]
     deal = creation.deal_of(client, created, case.done)
     if deal is not None:
-        activity = ResultOf("finish", "CRM_ACTIVITY_ID")
-        actions.append(payloads.bind_activity("deal", deal, activity_id=activity, key="bind"))
-    return [*actions, *_notices(case, client, item, responsible_id)]
+        actions.append(payloads.bind_activity("deal", deal, activity_id=activity_id, key="bind"))
+    others = _files(case)[1:]
+    bound = creation.bound_to(client, created, case.done)
+    if others and bound:
+        text = messages.other_records([file.link for file in others], case.ruleset.language)
+        actions.append(payloads.note_activity(bound, activity_id=activity_id, text=text, key=f"records:{len(others)}"))
+    if call.transcript:
+        actions.append(payloads.attach_transcript(call_id=call_id, phrases=call.transcript))
+    return actions
 
 
 def _status(case: Case) -> str:
@@ -236,12 +256,11 @@ def _status(case: Case) -> str:
 
 def _notices(case: Case, client: Client, item: str | None, responsible_id: int) -> list[Action]:
     """One notification per call: of what was created for the responsible, or that he missed a call."""
-    is_missed = not case.call.is_answered and case.call.stream is StreamKind.INCOMING
-    if not case.rules.notify or not (item or is_missed):
+    if not case.rules.notify or not (item or case.is_missed):
         return []
     main = (client.main.type, client.main.id) if client.main else None
     message = messages.notice(
-        "missed" if is_missed else "created",
+        "missed" if case.is_missed else "created",
         language=case.ruleset.language,
         detail=show_phone(case.call.phone),
         item=(item, ResultOf(item)) if item else main,
@@ -253,13 +272,18 @@ def _tag(call: CallFacts) -> str:
     return f"uis-call-{call.session_id}"
 
 
-def _records(case: Case) -> tuple[RecordLink, ...]:
-    """The recording of the call: the longest one, a voice mail where nobody talked."""
+def _files(case: Case) -> list[FileLink]:
+    """The recordings of the call, the one to attach first: the longest, which is the whole conversation if UIS has it;
+    a voice mail where nobody talked."""
+    if not case.ruleset.telephony.records:
+        return []
     files = case.call.records or case.call.voice_mails
-    if not (files and case.ruleset.telephony.records):
-        return ()
-    longest = max(files, key=lambda file: (file.seconds, file.record_id))
-    return (RecordLink(longest.record_id, longest.link, f"{case.call.session_id}.mp3"),)
+    return sorted(files, key=lambda file: (-file.seconds, file.record_id))
+
+
+def _records(case: Case) -> tuple[RecordLink, ...]:
+    """The recording that is carried over as the record of the call."""
+    return tuple(RecordLink(file.record_id, file.link, f"{case.call.session_id}.mp3") for file in _files(case)[:1])
 
 
 def _reason(case: Case, client: Client, created: list[Action]) -> str:

@@ -35,7 +35,7 @@ PURE = (
         for app in ("telephony", "chats")
         for name in ("events", "facts", "plan", "cards", "creation", "messages")
     ),
-    *(f"telephony/{name}.py" for name in ("asked", "callback", "case", "click", "outcome")),
+    *(f"telephony/{name}.py" for name in ("asked", "callback", "case", "click", "corrections", "missed", "outcome")),
 )
 PURE_MAY_IMPORT = {"phonenumbers", *sys.stdlib_module_names} - {
     # of the standard library, but not pure: the outside world, or another answer each time

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import tzinfo
 
-from integration.rules.conditions import Check, Tree, compile_tree, holds_end_fact
-from integration.rules.facts import StreamKind
+from integration.rules.conditions import Check, Tree, compile_tree, facts_of_tree, holds_end_fact
+from integration.rules.facts import Moment, StreamKind, moment
 from integration.rules.mapping_rows import Fields
 from integration.rules.responsible import Rule
 from integration.rules.ruleset import CALLS, CrmMode, Employee, Ruleset, StreamRules, TelephonyOptions
@@ -76,7 +76,17 @@ def _compile_stream(stream: StreamSettings, *, is_active: bool, zone: tzinfo) ->
         without_contacts=stream.without_contacts,
         channels=frozenset(stream.channels) if stream.channels is not None else None,
         personal_manager=stream.personal_manager,
+        end_facts=_end_facts(stream),
     )
+
+
+def _end_facts(stream: StreamSettings) -> frozenset[str]:
+    """The facts of the end that are asked for anywhere in a stream."""
+    trees = (stream.filter, *(rule.when for rule in stream.rules if rule.is_active))
+    named = {name for tree in trees if tree is not None for name in facts_of_tree(tree)}
+    named |= {name for title in stream.titles.values() for name in title.facts}
+    named |= {row.fact for row in stream.mapping if row.fact}
+    return frozenset(name for name in named if moment(name, stream.kind) is Moment.END)
 
 
 def _compile_rule(rule: RuleSettings, kind: StreamKind, zone: tzinfo) -> Rule:

@@ -120,6 +120,11 @@ def dump_tree(tree: Tree | None) -> dict[str, Any] | None:
     return None if tree is None else {tree.join: [_dump_node(node) for node in tree.nodes]}
 
 
+def facts_of_tree(tree: Tree) -> frozenset[str]:
+    """The names of the facts that a tree asks for."""
+    return frozenset(leaf.fact for _, leaf in _leaves_of(tree, ""))
+
+
 def holds_end_fact(tree: Tree | None, stream: StreamKind) -> bool:
     """True if some condition asks for a fact that the stream knows only when the event is over."""
     return tree is not None and any(moment(leaf.fact, stream) is Moment.END for _, leaf in _leaves_of(tree, ""))

@@ -20,6 +20,8 @@ from integration.rules.titles import Title, default_title
 CALLS = frozenset({StreamKind.INCOMING, StreamKind.OUTGOING})
 DEFAULT_ZONE = ZoneInfo("Europe/Moscow")
 BUILT_IN = Title("", ())
+NOT_FOUND_CODE = 1
+"""Code of the branch «не найден» of interactive processing: the same everywhere, the set-up steps tell to bind it."""
 
 
 class CrmMode(StrEnum):
@@ -75,7 +77,7 @@ class NumberOptions:
 
 @dataclass(frozen=True)
 class PersonalManager:
-    """Forwarding an incoming call to the owner of the client."""
+    """Forwarding an incoming call to the owner of the client; `is_only_at_work`: while his working day is open."""
 
     is_active: bool = False
     is_only_at_work: bool = True
@@ -135,7 +137,8 @@ class StreamRules:
     `is_active`: the flag of Главная and that of the tab. `filter` None = everything passes; `filter_needs_end`: it asks
     for facts of the end, so it is evaluated, and whatever is created is created, at the end. `talked` (outgoing):
     first, last, longest or None. `titles`: result → title; a missing one or one without pieces = the built-in title.
-    `channels` (chat): UIS channel ids, None = all.
+    `channels` (chat): UIS channel ids, None = all. `end_facts`: the facts of the end that filter, rules, titles and
+    mapping ask for.
     """
 
     kind: StreamKind
@@ -153,6 +156,7 @@ class StreamRules:
     without_contacts: bool = False
     channels: frozenset[int] | None = None
     personal_manager: PersonalManager = PersonalManager()
+    end_facts: frozenset[str] = frozenset()
 
     @property
     def creates_at_end(self) -> bool:

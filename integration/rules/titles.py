@@ -50,6 +50,12 @@ class Title:
     text: str
     pieces: tuple[str | Substitution, ...]
 
+    @property
+    def facts(self) -> frozenset[str]:
+        """The names of the facts that the template asks for."""
+        substitutions = [piece for piece in self.pieces if isinstance(piece, Substitution)]
+        return frozenset(name for one in substitutions for name, is_text in one.alternatives if not is_text)
+
     def render(self, facts: Facts, *, zone: tzinfo, language: str = "ru") -> str:
         """Fill in the facts; at most 255 characters on one line.
 
