@@ -1,0 +1,210 @@
+"""Traces of decisions → sentences: what was found, asked and chosen, and what each code of it means.
+
+A trace is what `Plan.trace` of every round left behind, one after another. The words are those of the active language.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext
+
+from integration.fact_names import fact_name, operator_name
+
+Entry = Mapping[str, Any]
+Named = Callable[[int], str]
+
+GOOD, BAD, PASSED_OVER, PLAIN = "good", "bad", "over", "plain"
+
+_OUTCOMES: Mapping[str, tuple[object, str]] = {
+    "off": (gettext_lazy("правило выключено"), PASSED_OVER),
+    "passed_over": (gettext_lazy("отложено до конца: сейчас ответ ещё не известен"), PASSED_OVER),
+    "no_match": (gettext_lazy("условия не выполнены"), BAD),
+    "nobody": (gettext_lazy("никого не нашлось, пробуем дальше"), BAD),
+    "chosen": (gettext_lazy("выбран"), GOOD),
+}
+_CHOOSERS: Mapping[str, object] = {
+    "talked": gettext_lazy("Кто говорил"),
+    "ringing": gettext_lazy("Кому сейчас звонят (до конца звонка)"),
+    "default": gettext_lazy("Ответственный по умолчанию"),
+    "fallback": gettext_lazy("Администратор, подключивший приложение"),
+}
+_CLIENT_STATES: Mapping[str, object] = {
+    "new": gettext_lazy("новый: в CRM не найден"),
+    "repeat_open": gettext_lazy("есть открытый лид или сделка"),
+    "repeat_closed": gettext_lazy("известен, открытых лидов и сделок нет"),
+}
+OBJECT_NAMES: Mapping[str, object] = {
+    "lead": gettext_lazy("лид"),
+    "deal": gettext_lazy("сделка"),
+    "contact": gettext_lazy("контакт"),
+    "company": gettext_lazy("компания"),
+}
+
+# The reasons that decisions store as they are. Of one with particulars behind a colon only the head is translated.
+REASONS = (
+    gettext_noop("создан лид"),
+    gettext_noop("создана сделка"),
+    gettext_noop("передан на найденного клиента"),
+    gettext_noop("передан без объекта CRM"),
+    gettext_noop("идёт звонок"),
+    gettext_noop("ждёт звонка сотруднику или конца"),
+    gettext_noop("номер клиента скрыт"),
+    gettext_noop("внутренний звонок: в CRM не передаётся"),
+    gettext_noop("интеграция или вкладка «Телефония» выключена"),
+    gettext_noop("некому быть ответственным: назначьте ответственного по умолчанию"),
+    gettext_noop("не прошёл фильтр"),
+    gettext_noop("исход неизвестен, проверяем"),
+    gettext_noop("метод портала отдыхает: исчерпано время работы"),
+    gettext_noop("внутренняя ошибка при чтении, см. журнал сервера"),
+    gettext_noop("не читается"),
+    gettext_noop("не поддерживается"),
+)
+
+
+@dataclass(frozen=True)
+class ConditionLine:
+    """One condition in words; `mark` is ✓ or ✗."""
+
+    question: str
+    actual: Any
+    passed: bool
+
+    @property
+    def mark(self) -> str:
+        return "✓" if self.passed else "✗"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a decision: what it was about, how it came out, how that is to be seen, what it looked at."""
+
+    title: str
+    text: str = ""
+    look: str = PLAIN
+    conditions: tuple[ConditionLine, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def explain(trace: Sequence[Entry], *, user_name: Named) -> list[list[Step]]:
+    """The decisions of a trace in their order, each as its steps. An entry of an unknown kind is shown as it is.
+
+    `user_name` names a Bitrix24 user by his id.
+    """
+    decisions: list[list[Step]] = []
+    for entry in trace:
+        if not decisions or entry.get("step") in ("client", "filter"):
+            decisions.append([])
+        decisions[-1].append(_step(entry, user_name))
+    return decisions
+
+
+def show_reason(reason: str) -> str:
+    """A stored reason in the active language, as far as we have words for it."""
+    if not reason:
+        return ""
+    translated = _(reason)
+    head, colon, rest = reason.partition(": ")
+    return translated if translated != reason or not colon else f"{_(head)}: {rest}"
+
+
+def show_object(code: str) -> str:
+    """A CRM object by its code `lead:12`: "лид 12"."""
+    kind, _colon, number = code.partition(":")
+    return f"{OBJECT_NAMES.get(kind, kind)} {number}".strip()
+
+
+def _step(entry: Entry, user_name: Named) -> Step:
+    explain_one = _EXPLAINERS.get(str(entry.get("step")))
+    if explain_one is None:
+        rest = ", ".join(f"{key}: {value}" for key, value in entry.items() if key != "step")
+        return Step(str(entry.get("step", "?")), rest)
+    return explain_one(entry, user_name)
+
+
+def _explain_client(entry: Entry, _user_name: Named) -> Step:
+    state = entry.get("state", "")
+    candidates = [show_object(code) for code in entry.get("candidates", ())]
+    deals = [
+        f"{_('сделка')} {deal['id']} ({_('открыта') if deal.get('open') else _('закрыта')})"
+        for deal in entry.get("deals", ())
+    ]
+    notes = [_("найдено: {objects}").format(objects=", ".join(candidates))] if candidates else []
+    notes += [_("сделки: {deals}").format(deals=", ".join(deals))] if deals else []
+    return Step(_("Клиент"), str(_CLIENT_STATES.get(state, state)), notes=tuple(notes))
+
+
+def _explain_filter(entry: Entry, _user_name: Named) -> Step:
+    passed = bool(entry.get("passed"))
+    text = _("пропустил") if passed else _("не пропустил: в CRM не передаётся")
+    return Step(_("Фильтр"), text, GOOD if passed else BAD, _conditions(entry))
+
+
+def _explain_rule(entry: Entry, user_name: Named) -> Step:
+    title = _("Правило {number}: {name}").format(number=entry.get("index", 0) + 1, name=entry.get("rule", ""))
+    return _explain_choice(entry, user_name, title=title)
+
+
+def _explain_chooser(entry: Entry, user_name: Named) -> Step:
+    return _explain_choice(entry, user_name, title=str(_CHOOSERS[entry["step"]]))
+
+
+def _explain_choice(entry: Entry, user_name: Named, *, title: str) -> Step:
+    outcome = str(entry.get("outcome", ""))
+    text, look = _OUTCOMES.get(outcome, (outcome, PLAIN))
+    said = f"{text}: {user_name(entry['user_id'])}" if entry.get("user_id") else str(text)
+    notes = tuple(_note(note, user_name) for note in entry.get("notes", ()))
+    return Step(title, said, look, _conditions(entry), notes)
+
+
+def _explain_title(entry: Entry, _user_name: Named) -> Step:
+    return Step(_("Название"), str(entry.get("title", "")))
+
+
+def _note(note: Entry, user_name: Named) -> str:
+    code = note.get("note")
+    if code == "not_active":
+        return _("{user} не работает: уволен или отключён").format(user=user_name(note["user_id"]))
+    if code == "not_at_work":
+        return _("{user} сейчас не на работе").format(user=user_name(note["user_id"]))
+    if code == "unmatched":
+        count = note.get("count", 0)
+        said = ngettext(
+            "{count} сотрудник UIS не сопоставлен с Битрикс24", "{count} сотрудников UIS не сопоставлены", count
+        )
+        return said.format(count=count)
+    return ", ".join(f"{key}: {value}" for key, value in note.items())
+
+
+def _conditions(entry: Entry) -> tuple[ConditionLine, ...]:
+    rows: Iterable[Entry] = entry.get("conditions", ())
+    return tuple(
+        ConditionLine(
+            question=" ".join(
+                part
+                for part in (fact_name(row["fact"]), operator_name(row["op"]), _value(row.get("value")))
+                if part != ""
+            ),
+            actual=_value(row.get("actual")) or "—",
+            passed=bool(row.get("passed")),
+        )
+        for row in rows
+    )
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("да") if value else _("нет")
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+_EXPLAINERS: Mapping[str, Callable[[Entry, Named], Step]] = {
+    "client": _explain_client,
+    "filter": _explain_filter,
+    "rule": _explain_rule,
+    "title": _explain_title,
+    **dict.fromkeys(_CHOOSERS, _explain_chooser),
+}
