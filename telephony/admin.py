@@ -1,0 +1,143 @@
+"""The journal of calls with their recordings."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from crm_bitrix.admin import CommunicationAdmin
+from crm_bitrix.admin.journal import DIRECTIONS, DirectionFilter, show_moment
+from integration import lanes
+from integration.admin.base import PageAdmin, badge, link, row_url
+from integration.admin.page import Button, Page, Section
+from integration.admin.veil import Veil, veil_for
+from integration.models import Portal
+from integration.rules.wording import show_duration
+from telephony.facts import ANSWERED, MISSED, UNANSWERED, read_call
+from telephony.models import Call, Record
+
+RESULTS = {
+    ANSWERED: gettext_lazy("отвечен"),
+    MISSED: gettext_lazy("пропущен"),
+    UNANSWERED: gettext_lazy("нет ответа"),
+}
+_LOOKS = {"done": "good", "failed": "bad", "waiting": "wait"}
+
+
+def send_again(records: QuerySet[Record]) -> int:
+    """Transfer recordings once more; one that is in the portal already is replaced there."""
+    portals = list(Portal.objects.filter(communications__records__in=records).distinct())
+    count = Record.objects.filter(pk__in=list(records.values_list("pk", flat=True))).update(
+        state=Record.State.WAITING, due_at=timezone.now(), attempts=0, error=""
+    )
+    for portal in portals:
+        lanes.ring(portal.bulk_lane)
+    return count
+
+
+def say_records(page: admin.ModelAdmin, request: HttpRequest, count: int) -> None:
+    said = ngettext("Будет передано записей: {count}", "Будет передано записей: {count}", count).format(count=count)
+    page.message_user(request, said, messages.SUCCESS if count else messages.WARNING)
+
+
+@admin.register(Call)
+class CallAdmin(CommunicationAdmin):
+    list_display = [
+        *("started_at", "client", "way", "result", "outcome", "short_reason", "crm"),
+        *("responsible", "attempts", "portal"),
+    ]
+    list_filter = ["state", DirectionFilter, "started_at", "portal"]
+    actions = ["process_again", "send_records_again"]
+
+    @admin.display(description=gettext_lazy("направление"), ordering="direction")
+    def way(self, row: Any) -> str:
+        return str(DIRECTIONS.get(row.direction, "—"))
+
+    @admin.display(description=gettext_lazy("результат"))
+    def result(self, row: Any) -> str:
+        return show_result(row)
+
+    @admin.action(description=gettext_lazy("Передать запись ещё раз"), permissions=["operate"])
+    def send_records_again(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        say_records(self, request, send_again(Record.objects.filter(communication__in=rows.values("pk"))))
+        return self.back(request, rows)
+
+    def buttons(self, row: Any) -> tuple[Button, ...]:
+        again = Button("send_records_again", _("Передать запись ещё раз"))
+        return (*super().buttons(row), *((again,) if row.records.exists() else ()))
+
+    def more_sections(self, row: Any, veil: Veil) -> tuple[Section, ...]:
+        head = (_("Запись"), _("Состояние"), _("К передаче"), _("Попыток"), _("Ошибка"), _("Ссылка"))
+        rows = tuple(
+            (
+                record.filename,
+                badge(record.get_state_display(), _LOOKS.get(record.state, "plain")),
+                show_moment(record.due_at),
+                str(record.attempts),
+                veil.text(record.error),
+                veil.value(record.link, "link"),
+            )
+            for record in row.records.order_by("pk")
+        )
+        return (Section(_("Записи разговора"), rows, head, empty=_("Записей нет.")),)
+
+
+@admin.register(Record)
+class RecordAdmin(PageAdmin):
+    list_display = ["filename", "about", "how", "due_at", "attempts", "error"]
+    list_filter = ["state", "communication__portal"]
+    list_select_related = ["communication"]
+    search_fields = ["filename", "communication__uis_id", "communication__portal__domain"]
+    ordering = ["-pk"]
+    actions = ["send_again"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Record]:
+        return super().get_queryset(request).defer("link", "communication__trace", "communication__facts")
+
+    @admin.display(description=gettext_lazy("звонок"), ordering="communication")
+    def about(self, row: Record) -> str:
+        return row.communication.uis_id
+
+    @admin.display(description=gettext_lazy("состояние"), ordering="state")
+    def how(self, row: Record) -> SafeString:
+        return badge(row.get_state_display(), _LOOKS.get(row.state, "plain"))
+
+    @admin.action(description=gettext_lazy("Передать ещё раз"), permissions=["operate"])
+    def send_again(self, request: HttpRequest, rows: QuerySet[Record]) -> HttpResponse | None:
+        say_records(self, request, send_again(rows))
+        return self.back(request, rows)
+
+    def describe(self, request: HttpRequest, row: Record) -> Page:
+        veil = veil_for(request)
+        rows = (
+            (_("Звонок"), link(row_url(Call, row.communication_id), row.communication.uis_id)),
+            (_("Файл"), row.filename),
+            (_("К передаче"), show_moment(row.due_at)),
+            (_("Попыток"), str(row.attempts)),
+            (_("Файл в портале"), row.file_id),
+            (_("Ссылка"), veil.value(row.link, "link")),
+        )
+        return Page(
+            row.filename,
+            row.get_state_display(),
+            _LOOKS.get(row.state, "plain"),
+            reason=veil.text(row.error),
+            sections=(Section(_("Запись разговора"), rows),),
+            buttons=(Button("send_again", _("Передать ещё раз")),),
+        )
+
+
+def show_result(row: Call) -> str:
+    """How a call ended, and how long it was talked; "" while it goes on."""
+    if not row.facts.get("call_session_id"):
+        return ""
+    call = read_call(row.facts)
+    if not call.is_over:
+        return _("идёт")
+    word = str(RESULTS[call.result])
+    return f"{word} · {show_duration(call.talk_seconds)}" if call.is_answered else word
