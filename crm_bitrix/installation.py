@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from dataclasses import field as part
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
@@ -83,8 +83,8 @@ def _make_credential(portal: Portal, name: str) -> None:
         return
     try:
         make_empty_credential(portal, name=(name or portal.domain)[:100])
-    except ConnectRefused:
-        # A credential of that name is there already: connecting twice is no fault.
+    except (ConnectRefused, IntegrityError):
+        # A credential of that name is there already, or was made this moment: connecting twice is no fault.
         log.info("portal %s has this credential already", portal.domain)
 
 
@@ -146,7 +146,12 @@ def address(name: str, *args: str) -> str:
 
 
 def _is_bound(refusal: Refusal) -> bool:
-    return "already binded" in refusal.text.lower()
+    """Say whether a refusal means: bound already, or being bound this moment by another request of ours."""
+    text = f"{refusal.code} {refusal.text}".lower()
+    return any(words in text for words in _BOUND_WORDS)
+
+
+_BOUND_WORDS = ("already binded", "binding the handler has already started", "error_placement_max_count")
 
 
 def open_application(identity: Identity, pair: Pair) -> Installed | None:

@@ -128,6 +128,15 @@ def test_portal_that_does_not_answer_the_binding_gets_no_finished_installation(s
     assert bound(service) == sorted(events.BOUND)
 
 
+def test_bindings_that_another_request_makes_this_moment_are_no_problem(service):
+    portal = service.install()
+    world = service.sandbox.portal
+    world.placements.append({**world.placements[0], "handler": "http://127.0.0.1:8000/old/"})
+    assert installation.bind(portal) == ()
+    assert [row["handler"] for row in world.placements] == ["http://127.0.0.1:8000/bitrix24/placement/REST_APP_URI/"]
+    assert installation.bind(portal) == ()
+
+
 def test_missing_right_is_shown_and_does_not_stop_the_installation(service):
     service.sandbox.portal.scopes = ("crm", "user_basic")
     page = service.open(INSTALL)

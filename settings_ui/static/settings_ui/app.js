@@ -47,22 +47,20 @@ async function show(answer) {
   target.focus({ preventScroll: true });
 }
 
+// The frame is as high as its page, so the edge of the window may be out of sight: the notice stands where one looks.
 function say(text) {
+  (document.activeElement?.closest("form, .copy") || main.querySelector("header") || main).after(notice);
   notice.textContent = text;
   notice.hidden = false;
   clearTimeout(say.timer);
   say.timer = setTimeout(() => (notice.hidden = true), 8000);
 }
 
-// The clipboard is closed to frames without permission; selected text can still be copied by the old command.
-async function copy(input) {
+// The clipboard's own interface is closed to frames of another site and complains in the console; the old command works.
+// Where even that is refused, the text stays selected for the keyboard.
+function copy(input) {
   input.select();
-  try {
-    await navigator.clipboard.writeText(input.value);
-  } catch {
-    document.execCommand("copy");
-  }
-  say(page.copied);
+  if (document.execCommand("copy")) say(page.copied);
 }
 
 main.addEventListener("submit", (event) => {
