@@ -176,7 +176,8 @@ def open_application(identity: Identity, pair: Pair) -> Installed | None:
 
 def _note(portal: Portal, identity: Identity, pair: Pair) -> None:
     known = (portal.domain, portal.client_endpoint, portal.scope, portal.application_token)
-    given = pair.application_token or portal.application_token
+    # Nobody but an administrator may teach us the secret of the events: whoever knows it can remove the application.
+    given = (identity.is_admin and pair.application_token) or portal.application_token
     if known != (identity.domain, identity.client_endpoint, identity.scope[:500], given):
         portal.domain, portal.client_endpoint = identity.domain, identity.client_endpoint
         portal.scope, portal.application_token = identity.scope[:500], given

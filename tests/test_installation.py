@@ -154,6 +154,16 @@ def test_tokens_of_ordinary_users_are_never_stored(service):
     assert (portal.refresh_token, portal.token_user_id) == (kept, 1)
 
 
+def test_ordinary_user_cannot_teach_the_secret_of_the_events(service):
+    service.install()
+    Portal.objects.update(application_token="")
+    assert service.open(APP, user_id=12, body={"APPLICATION_TOKEN": "1" * 32}).status_code == 200
+    assert Portal.objects.get().application_token == ""
+    assert service.tell("ONAPPUNINSTALL", {"CLEAN": 1}, application_token="1" * 32) == 403
+    assert service.open(APP, user_id=1).status_code == 200
+    assert Portal.objects.get().application_token == service.sandbox.portal.application_token
+
+
 def test_lost_bindings_are_bound_again_when_an_administrator_comes(service):
     service.install()
     service.sandbox.portal.handlers.clear()
