@@ -199,11 +199,6 @@ def heal(portal: Portal) -> tuple[str, ...]:
         return ()
 
 
-def update(identity: Identity, pair: Pair) -> Installed:
-    """A new version of the application: its bindings are gone, and events may carry another secret."""
-    return install(identity, pair)
-
-
 def follow_move(portal: Portal, location: str = "") -> None:
     """A portal answered with a redirect: learn its new address from the authorisation server.
 

@@ -82,7 +82,6 @@ class Installation:
     scope: str
     licence: str
     user_id: int | None
-    is_installed: bool
 
 
 @dataclass(frozen=True)
@@ -265,7 +264,6 @@ def ask_installation(oauth_host: str, access_token: str) -> Installation:
         scope=",".join(re.split(r"[ ,]+", str(install.get("scope", "")).strip())),
         licence=str(install.get("status", ""))[:20],
         user_id=_number(body.get("user_id")),
-        is_installed=install.get("installed") in (True, "Y", 1, "1"),
     )
 
 

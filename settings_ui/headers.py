@@ -1,13 +1,8 @@
 """What a browser may do with our pages: nothing but what they need, and framed by their own portal only."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
-
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
 NOBODY = "'none'"
-View = Callable[..., HttpResponse]
 
 
 def secure(response: HttpResponse, *, framed_by: str = NOBODY, form_action: str = "'self'") -> HttpResponse:
@@ -39,13 +34,3 @@ def secure(response: HttpResponse, *, framed_by: str = NOBODY, form_action: str 
         response.xframe_options_exempt = True
         response.headers.pop("X-Frame-Options", None)
     return response
-
-
-def never_framed(view: View) -> View:
-    """A page that no other page may frame: those outside the portal, and answers to the frame's own requests."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
-        return secure(view(request, *args, **named))
-
-    return wrapped
