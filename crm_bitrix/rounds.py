@@ -168,11 +168,12 @@ def write(work: Work) -> None:
     """Save the plan of a communication: what was planned before and is not done gives way to it."""
     plan, communication = work.plan, work.communication
     assert plan is not None  # noqa: S101 - decide() keeps only those with a plan
-    done = work.in_state(CrmAction.State.DONE)
-    known = {action.key for action in done}
+    kept = [*work.in_state(CrmAction.State.DONE), *filter(sending.is_given_up, work.actions)]
+    known = {action.key for action in kept}
     rows = [_row(communication, seq, action) for seq, action in enumerate(plan.actions) if action.key not in known]
     with transaction.atomic():
-        communication.actions.filter(state__in=[CrmAction.State.PLANNED, CrmAction.State.FAILED]).delete()
+        outdated = communication.actions.filter(state__in=[CrmAction.State.PLANNED, CrmAction.State.FAILED])
+        outdated.exclude(key__in=known).delete()
         CrmAction.objects.bulk_create(rows)
         if rows or plan.state != communication.state:
             communication.trace = [*communication.trace, *plan.trace][-200:]
@@ -181,7 +182,7 @@ def write(work: Work) -> None:
         communication.facts = {**communication.facts, **plan.learned}
         communication.save(update_fields=["trace", "responsible_id", "revision", "facts"])
         KINDS[communication.kind].keep(communication, plan)
-    work.actions = [*done, *rows]
+    work.actions = [*kept, *rows]
 
 
 def _row(communication: Communication, seq: int, action: Action) -> CrmAction:

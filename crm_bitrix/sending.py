@@ -23,6 +23,11 @@ def rests_until(portal: Portal, action: CrmAction) -> datetime | None:
     return resting(portal, action.method)
 
 
+def is_given_up(action: CrmAction) -> bool:
+    """Say whether this may never be tried again: its outcome is unknown, and twice would be worse than never."""
+    return action.state == CrmAction.State.FAILED and METHODS[action.method].retry == Retry.NEVER
+
+
 def answers(client: Client) -> bool:
     """Say whether the portal answers at all."""
     try:
