@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop, ngettext
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from integration.fact_names import fact_name, operator_name
 
@@ -169,11 +169,7 @@ def _note(note: Entry, user_name: Named) -> str:
     if code == "not_at_work":
         return _("{user} сейчас не на работе").format(user=user_name(note["user_id"]))
     if code == "unmatched":
-        count = note.get("count", 0)
-        said = ngettext(
-            "{count} сотрудник UIS не сопоставлен с Битрикс24", "{count} сотрудников UIS не сопоставлены", count
-        )
-        return said.format(count=count)
+        return _("сотрудников UIS без пары в Битрикс24: {count}").format(count=note.get("count", 0))
     return ", ".join(f"{key}: {value}" for key, value in note.items())
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from crm_bitrix.admin import CommunicationAdmin
 from crm_bitrix.admin.journal import DIRECTIONS, DirectionFilter, show_moment
@@ -41,7 +41,7 @@ def send_again(records: QuerySet[Record]) -> int:
 
 
 def say_records(page: admin.ModelAdmin, request: HttpRequest, count: int) -> None:
-    said = ngettext("Будет передано записей: {count}", "Будет передано записей: {count}", count).format(count=count)
+    said = _("Будет передано записей: {count}").format(count=count)
     page.message_user(request, said, messages.SUCCESS if count else messages.WARNING)
 
 

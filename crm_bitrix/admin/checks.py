@@ -33,8 +33,10 @@ def stream_path(kind: str) -> tuple[str, str]:
 def find_faults(
     credential: Credential, path: Sequence[str], part: Mapping[str, Any], *, known: Known | None = None
 ) -> list[Fault]:
-    """What would be wrong with the settings of a credential if `part` stood at `path`; faults of other places are not
-    this change's."""
+    """What would be wrong with the settings of a credential if `part` stood at `path`.
+
+    Faults of other places are not this change's; of a tab that is to be `active`, its streams are its own.
+    """
     known = known or load_known(credential)
     document = _present(credential, known)
     place = document
@@ -43,7 +45,7 @@ def find_faults(
     place.update(part)
     kept = set(FieldMapping.objects.filter(stream__credential=credential).values_list("object", "field"))
     parsed = parse_document(write_json(document), known=known, kept=kept)
-    own = [".".join([*path, key]) for key in part]
+    own = [".".join(path)] if "active" in part else [".".join([*path, key]) for key in part]
     return [fault for fault in parsed.faults if any(_is_within(fault.path, place) for place in own)]
 
 

@@ -30,6 +30,7 @@ from integration.notifications import drop_previous_secret, rotate_secret
 
 class TabInline(PartInline):
     model = SettingsTab
+    form = forms.TabForm
     formset = forms.TabFormSet
     fields = ["tab", "is_active", "options"]
     max_num = len(SettingsTab.Tab)
@@ -127,9 +128,7 @@ class CredentialAdmin(admin.ModelAdmin):
             "credential": chosen[0],
             "addresses": addresses,
         }
-        page = TemplateResponse(request, "admin/integration/addresses.html", context)
-        page["Cache-Control"] = "no-store"
-        return page
+        return TemplateResponse(request, "admin/integration/addresses.html", context)
 
     @admin.action(description=gettext_lazy("Отозвать прежний секрет"), permissions=["change"])
     def drop_secret(self, request: HttpRequest, rows: QuerySet[Credential]) -> None:

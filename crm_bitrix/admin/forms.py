@@ -41,6 +41,8 @@ class StreamForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         if not self.errors:
+            data["options"] = data["options"] or {}
+            data["change_responsible_of"] = data["change_responsible_of"] or []
             row = self.instance
             refuse(find_faults(row.credential, stream_path(row.kind), stream_part(row, data)))
         return data
@@ -89,6 +91,9 @@ class RuleForm(OrderedForm):
 
 
 class MappingForm(OrderedForm):
+    def clean_values(self) -> dict[str, Any]:
+        return self.cleaned_data["values"] or {}
+
     class Meta:
         model = FieldMapping
         fields = ["order", "fact", "constant", "object", "field", "policy", "values", "format"]
@@ -147,6 +152,11 @@ def _mapping_part(row: dict[str, Any]) -> dict[str, Any]:
     return {**source, **{key: row[key] for key in keys}, "format": row["format"] or None}
 
 
+class TabForm(forms.ModelForm):
+    def clean_options(self) -> dict[str, Any]:
+        return self.cleaned_data["options"] or {}
+
+
 class TabFormSet(BaseInlineFormSet):
     """The tabs of a credential: switching one on needs what it cannot work without."""
 
@@ -156,7 +166,7 @@ class TabFormSet(BaseInlineFormSet):
             return
         for form in self.forms:
             data = form.cleaned_data
-            if data and not data.get("DELETE"):
-                part = {**(data["options"] or {}), "active": data["is_active"]}
+            if data and form.has_changed():
+                part = {**data["options"], "active": data["is_active"]}
                 tab = SettingsTab.Tab(data["tab"])
                 refuse(find_faults(self.instance, (tab.value,), part))

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from crm_bitrix.admin.people import object_url, show_user, user_names, with_responsible
 from crm_bitrix.models import CrmAction
@@ -105,8 +105,7 @@ class CommunicationAdmin(PageAdmin):
         )
         for portal in portals:
             lanes.ring(portal.live_lane)
-        said = ngettext("Будет обработано: {count}", "Будет обработано: {count}", count)
-        self.message_user(request, said.format(count=count), messages.SUCCESS)
+        self.message_user(request, _("Будет обработано: {count}").format(count=count), messages.SUCCESS)
         for portal in portals:
             if portal.is_on_hold:
                 warning = _("Портал {portal} остановлен: обработка начнётся, когда его возобновят.")

@@ -33,15 +33,19 @@ def note_change(request: HttpRequest, credential: Credential) -> None:
         messages.warning(request, said)
 
 
-class PartInline(admin.StackedInline):
-    """A part of a stream; JSON is shown indented."""
-
-    extra = 0
+class ReadableJSON(admin.options.BaseModelAdmin):
+    """JSON is shown indented, and compared with what is stored, not with a hidden copy on the page."""
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, JSONField):
-            kwargs["encoder"] = forms.PrettyJSON
+            kwargs |= {"encoder": forms.PrettyJSON, "show_hidden_initial": False}
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+class PartInline(ReadableJSON, admin.StackedInline):
+    """A part of a stream."""
+
+    extra = 0
 
 
 class FilterInline(PartInline):
@@ -70,7 +74,7 @@ class MappingInline(PartInline):
     ordering = ["position"]
 
 
-class SettingsAdmin(admin.ModelAdmin):
+class SettingsAdmin(ReadableJSON, admin.ModelAdmin):
     """Rows of settings: saved, they are a new revision of their credential."""
 
     list_filter = ["credential__portal"]

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from integration import lanes
 from integration.admin.base import LookupFilter, ReadOnlyAdmin, badge
@@ -73,7 +73,7 @@ class LaneAdmin(ReadOnlyAdmin):
         self._say(request, len(names))
 
     def _say(self, request: HttpRequest, count: int) -> None:
-        said = ngettext("Дорожек: {count}", "Дорожек: {count}", count).format(count=count)
+        said = _("Дорожек: {count}").format(count=count)
         self.message_user(request, said, messages.SUCCESS if count else messages.WARNING)
 
 

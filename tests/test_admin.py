@@ -1,0 +1,522 @@
+"""The staff's pages: every one opens, says what happened and why, keeps secrets, and its actions do what they say."""
+
+import ast
+import gettext
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from crm_bitrix import synchronise
+from crm_bitrix.admin.checks import record_change
+from crm_bitrix.models import BitrixItem, CrmAction, RequestLog
+from integration.models import (
+    Communication,
+    Credential,
+    EmployeeLink,
+    FieldMapping,
+    InboxEvent,
+    Lane,
+    NumberSettings,
+    Portal,
+    ResponsibleRule,
+    SettingsRevision,
+    SettingsTab,
+    State,
+    Stream,
+)
+from telephony.models import Call, Record
+from tests.conftest import Product, set_filter
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parent.parent
+PETR = 700101
+NEW_PHONE, OTHER_PHONE = "79001112233", "79161234567"
+CLIENT_NAME = "Иннокентий Ревякин"
+OURS = ("integration", "crm_bitrix", "telephony")
+FULL_PHONE = re.compile(r"(?<![\d.:])(?:\+?7|8)[\s(-]*9\d{2}[\s)-]*\d{3}[\s-]*\d{2}[\s-]*\d{2}(?!\d)")
+ADDRESS_WITH_TRACE = {"all": [{"fact": "contact_phone_number", "op": "starts", "value": "+7495"}]}
+
+
+@pytest.fixture
+def staff(product: Product) -> Client:
+    """A superuser's browser, in Russian."""
+    client = Client(headers={"accept-language": "ru"})
+    client.force_login(User.objects.create_superuser("root"))
+    return client
+
+
+@pytest.fixture
+def world(product: Product) -> Product:
+    """A product with something in every journal: a lead, a filtered call, events nobody can read."""
+    product.play("answered_call", client_phone=NEW_PHONE, employees=[PETR])
+    product.pass_time()
+    set_filter(product.stream(), ADDRESS_WITH_TRACE)
+    product.play("missed_call", client_phone=OTHER_PHONE, employees=[PETR])
+    product.notify(b"\x00\x01 nothing to read +79001112233")
+    product.notify({"event": "channel_status_changed", "contact_full_name": CLIENT_NAME, "phone": NEW_PHONE})
+    product.pass_time()
+    synchronise.run_now(product.portal, by="root")
+    NumberSettings.objects.create(credential=product.credential, number="+74950000010")
+    Lane.objects.get_or_create(name=f"uis:{product.credential.pk}")
+    ResponsibleRule.objects.create(stream=product.stream(), position=0, name="Свой", assign={"to": "user", "user": 12})
+    record_change(product.credential, author="root", note="")
+    return product
+
+
+def our_admins() -> list[Any]:
+    return [each for model, each in admin.site._registry.items() if model._meta.app_label in OURS]
+
+
+def path_of(model: Any, view: str = "changelist", *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}", args=args)
+
+
+def page_of(client: Client, model: Any, row: Any, **query: Any) -> str:
+    answer = client.get(path_of(model, "change", row.pk), query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def list_of(client: Client, model: Any, **query: Any) -> str:
+    answer = client.get(path_of(model), query)
+    assert answer.status_code == 200, (model, answer.headers.get("location"))
+    return answer.content.decode()
+
+
+def rows_in(page: str) -> int:
+    return page.count('class="action-select"')
+
+
+def act(client: Client, action: str, *rows: Any, **more: Any) -> Any:
+    data = {"action": action, "_selected_action": [row.pk for row in rows], **more}
+    return client.post(path_of(type(rows[0])), data, follow=True)
+
+
+# --- every page -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_every_list_and_every_page_opens(world: Product, staff: Client, language: str):
+    opened = 0
+    for each in our_admins():
+        page = staff.get(path_of(each.model), headers={"accept-language": language})
+        assert page.status_code == 200, each.model
+        row = each.model._default_manager.order_by("pk").last()
+        assert row is not None, f"the world has no {each.model.__name__}"
+        assert (
+            staff.get(path_of(each.model, "change", row.pk), headers={"accept-language": language}).status_code == 200
+        )
+        opened += 1
+    assert opened >= 15
+    assert staff.get("/admin/").status_code == 200
+
+
+def test_no_secret_and_no_full_phone_number_stands_on_any_page(world: Product, staff: Client):
+    portal = Portal.objects.get()
+    credential = Credential.objects.get()
+    secrets = [portal.access_token, portal.refresh_token, portal.application_token, credential.uis_key, world.secret]
+    secrets += [credential.hook_secret_hash, Record.objects.get().link]
+    encrypted = re.compile(r"gAAAAA[\w-]{20}")
+    journals = (Communication, Call, CrmAction, InboxEvent, RequestLog, Record, Portal, Credential, Lane)
+    for model in journals:
+        pages = [list_of(staff, model)]
+        pages += [page_of(staff, model, row) for row in model._default_manager.all()[:40]]
+        for page in pages:
+            assert not [secret for secret in secrets if secret and secret in page], model
+            assert not encrypted.search(page), model
+            assert not FULL_PHONE.search(page), (model, FULL_PHONE.search(page))
+            assert CLIENT_NAME not in page
+
+
+def test_personal_data_are_shown_on_request_to_those_who_may_and_that_is_written_down(world: Product, staff: Client):
+    call = Call.objects.get(uis_id__gt="", state=State.DONE)
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_call"))
+    client = Client()
+    client.force_login(viewer)
+
+    assert not FULL_PHONE.search(page_of(client, Call, call, personal=1))
+    assert not LogEntry.objects.filter(user=viewer).exists()
+    assert "personal=1" not in page_of(client, Call, call)
+
+    viewer.user_permissions.add(Permission.objects.get(codename="view_personal_data"))
+    assert "personal=1" in page_of(client, Call, call)
+    assert "+79001112233" in page_of(client, Call, call, personal=1)
+    [entry] = LogEntry.objects.filter(user=viewer)
+    assert (entry.object_id, entry.get_change_message()) == (str(call.pk), "показаны личные данные клиента")
+
+
+def test_journals_cannot_be_changed(world: Product, staff: Client):
+    for model in (Communication, Call, CrmAction, InboxEvent, RequestLog, Record, Lane, BitrixItem, Portal):
+        row = model._default_manager.first()
+        assert staff.get(path_of(model, "add")).status_code == 403
+        assert staff.get(path_of(model, "delete", row.pk)).status_code == 403
+        assert staff.post(path_of(model, "change", row.pk), {}).status_code == 403
+
+
+def test_a_viewer_may_look_and_not_act(world: Product):
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_call"))
+    client = Client()
+    client.force_login(viewer)
+    call = Call.objects.first()
+    assert "process_again" not in list_of(client, Call) + page_of(client, Call, call)
+    Communication.objects.update(due_at=None)
+    act(client, "process_again", call)
+    assert not Communication.objects.filter(due_at__isnull=False).exists()
+
+
+# --- the journal ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [Communication, Call])
+def test_a_list_asks_equally_few_queries_however_many_rows_it_has(
+    world: Product, staff: Client, model: Any, django_assert_max_num_queries: Any
+):
+    portal, credential = Portal.objects.get(), Credential.objects.get()
+    for number in range(30):
+        Communication.objects.create(
+            portal=portal,
+            credential=credential,
+            kind="call",
+            uis_id=f"x{number}",
+            responsible_id=12,
+            crm_object="lead:1",
+            facts={"call_session_id": f"x{number}"},
+        )
+    with django_assert_max_num_queries(12):
+        page = list_of(staff, model)
+    assert rows_in(page) >= 30
+    assert "Пётр Иванов" in page
+
+
+@pytest.mark.parametrize("model", [InboxEvent, CrmAction, Record, RequestLog, EmployeeLink, Portal, BitrixItem])
+def test_the_other_lists_ask_few_queries_too(
+    world: Product, staff: Client, model: Any, django_assert_max_num_queries: Any
+):
+    with django_assert_max_num_queries(12):
+        list_of(staff, model)
+
+
+@pytest.mark.parametrize(
+    "text", ["+7 900 111-22-33", "8 (900) 111-22-33", "79001112233", "2233", "{session}", "{domain}"]
+)
+def test_a_call_is_found_by_phone_session_and_portal(world: Product, staff: Client, text: str):
+    call = Call.objects.get(client_phone="+79001112233")
+    wanted = text.format(session=call.uis_id, domain=call.portal.domain)
+    page = list_of(staff, Call, q=wanted)
+    assert path_of(Call, "change", call.pk) in page
+    assert rows_in(page) == (2 if text == "{domain}" else 1)
+    assert rows_in(list_of(staff, Call, q="+7 999 000-00-00")) == 0
+
+
+def test_lists_are_filtered_by_state_kind_and_direction(world: Product, staff: Client):
+    assert rows_in(list_of(staff, Communication, state__exact="done")) == 1
+    assert rows_in(list_of(staff, Communication, state__exact="ignored")) == 1
+    assert rows_in(list_of(staff, Communication, kind="call", direction="in")) == 2
+    assert rows_in(list_of(staff, Communication, kind="chat")) == 0
+    unreadable = list_of(staff, InboxEvent, reading="unreadable")
+    assert unreadable.count('class="state state-bad"') == InboxEvent.objects.filter(error__gt="").count() - 1
+    assert "не поддерживается" in list_of(staff, InboxEvent, reading="unsupported")
+
+
+def test_the_page_of_a_call_tells_why_in_words(world: Product, staff: Client):
+    done = page_of(staff, Call, Call.objects.get(state=State.DONE))
+    for words in ("Доставлено", "создан лид", "новый: в CRM не найден", "Ответственный по умолчанию", "Мария Орлова"):
+        assert words in done
+    for words in ("crm.item.add", "telephony.externalCall.finish", "сделано", "call_session_finished", "передана"):
+        assert words in done
+    assert "+7 900 ***-**-33" in done
+
+    filtered = page_of(staff, Call, Call.objects.get(state=State.IGNORED))
+    for words in ("Отфильтровано", "✗", "Номер клиента начинается с", "+7 916 ***-**-67"):
+        assert words in filtered
+
+    english = staff.get(
+        path_of(Call, "change", Call.objects.get(state=State.DONE).pk), headers={"accept-language": "en"}
+    ).content.decode()
+    for words in (
+        "Delivered",
+        "lead created",
+        "new: not found in the CRM",
+        "Default responsible",
+        "How it was decided",
+    ):
+        assert words in english
+
+
+def test_process_again_decides_anew_and_makes_nothing_double(world: Product, staff: Client):
+    world.sandbox.portal.counts()
+    set_filter(world.stream(), {"all": [{"fact": "contact_phone_number", "op": "not_empty"}]})
+    calls = list(Call.objects.order_by("pk"))
+    before = world.sandbox.portal.counts()
+
+    answer = act(staff, "process_again", *calls)
+    assert "Будет обработано: 2" in answer.content.decode()
+    assert set(Call.objects.values_list("attempts", flat=True)) == {0}
+    world.work()
+    world.pass_time()
+
+    after = world.sandbox.portal.counts()
+    grown = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+    assert grown == {"leads": 1, "calls": 1, "activities": 1, "notifications": 1}  # of the one that was filtered before
+    assert list(Call.objects.order_by("pk").values_list("state", flat=True)) == [State.DONE, State.DONE]
+
+
+def test_process_again_from_the_page_comes_back_to_it(world: Product, staff: Client):
+    call = Call.objects.get(state=State.DONE)
+    answer = act(staff, "process_again", call, from_page=1)
+    assert answer.redirect_chain == [(path_of(Call, "change", call.pk), 302)]
+    assert world.bells == [call.portal.live_lane]
+
+
+def test_a_failed_recording_is_sent_again(world: Product, staff: Client):
+    Record.objects.update(state=Record.State.FAILED, due_at=None, attempts=11, error="UIS не отвечает")
+    before = world.sandbox.portal.counts()
+    act(staff, "send_records_again", Call.objects.get(state=State.DONE))
+    world.work()
+    record = Record.objects.get()
+    assert (record.state, record.attempts, record.error) == (Record.State.DONE, 0, "")
+    assert world.sandbox.portal.counts()["records"] == before["records"]
+
+
+# --- portals, lanes, credentials ------------------------------------------------------------------------------------
+
+
+def test_a_portal_is_held_and_resumed(world: Product, staff: Client):
+    portal = Portal.objects.get()
+    act(staff, "hold", portal)
+    held = Portal.objects.get()
+    assert held.is_on_hold
+    assert held.hold_since
+    assert "root" in held.hold_reason
+    before = world.sandbox.portal.counts()
+    world.play("missed_call", client_phone="79005556677", employees=[PETR])
+    world.pass_time()
+    assert world.sandbox.portal.counts() == before
+
+    act(staff, "resume", portal)
+    world.work()
+    world.pass_time()
+    assert not Portal.objects.get().is_on_hold
+    assert not InboxEvent.objects.filter(folded_at__isnull=True).exists()
+
+
+def test_a_lane_is_rung_and_its_pause_ended(world: Product, staff: Client):
+    portal = Portal.objects.get()
+    Lane.objects.filter(name=portal.live_lane).update(
+        paused_until=timezone.now() + timezone.timedelta(hours=1), pause_reason="портал не отвечает", failures=7
+    )
+    assert "пауза до" in list_of(staff, Lane)
+    act(staff, "end_pause", Lane.objects.get(name=portal.live_lane))
+    lane = Lane.objects.get(name=portal.live_lane)
+    assert (lane.paused_until, lane.pause_reason, lane.failures) == (None, "", 0)
+    assert world.bells == [portal.live_lane]
+
+    world.bells.clear()
+    Lane.objects.update(rung_at=None)
+    act(staff, "ring", *Lane.objects.all())
+    assert sorted(world.bells) == [portal.bulk_lane, portal.live_lane]  # the row of the UIS account is no lane to drain
+
+
+def test_a_new_secret_is_shown_once_and_works(world: Product, staff: Client):
+    credential = Credential.objects.get()
+    answer = act(staff, "new_secret", credential)
+    assert "no-store" in answer["Cache-Control"]
+    [secret] = re.findall(rf"/uis/{credential.uuid}/([\w-]+)/events/", answer.content.decode())
+    credential.refresh_from_db()
+    assert credential.accepts_secret(secret, now=timezone.now())
+    assert credential.accepts_secret(world.secret, now=timezone.now())
+    assert secret not in list_of(staff, Credential) + page_of(staff, Credential, credential)
+    assert not any(secret in str(cookie) for cookie in staff.cookies.values())
+    assert secret not in json.dumps(dict(staff.session.items()))
+
+    act(staff, "drop_secret", credential)
+    credential.refresh_from_db()
+    assert not credential.accepts_secret(world.secret, now=timezone.now())
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+def form_of(client: Client, row: Any) -> dict[str, Any]:
+    """What a browser would send if the page of a row were saved as it is."""
+    context = client.get(path_of(type(row), "change", row.pk)).context
+    form = context["adminform"].form
+    formsets = [each.formset for each in context["inline_admin_formsets"]]
+    forms = [form, *(each for formset in formsets for each in (formset.management_form, *formset.forms))]
+    data = {each.add_prefix(name): each[name].value() for each in forms for name in each.fields}
+    return {name: _written(value) for name, value in data.items() if value is not None and value is not False}
+
+
+def _written(value: Any) -> Any:
+    return value if isinstance(value, str | int) else json.dumps(value)
+
+
+def save(client: Client, row: Any, data: dict[str, Any]) -> str:
+    answer = client.post(path_of(type(row), "change", row.pk), data)
+    return "" if answer.status_code == 302 else answer.content.decode()
+
+
+def test_a_stream_is_saved_as_a_new_revision(world: Product, staff: Client):
+    stream = world.stream()
+    revision = Credential.objects.get().revision
+    assert save(staff, stream, form_of(staff, stream)) == ""
+    assert Credential.objects.get().revision == revision  # nothing has changed
+
+    tree = {"any": [{"fact": "call_source", "op": "eq", "value": "va"}]}
+    data = form_of(staff, stream) | {"filter-0-conditions": json.dumps(tree), "default_responsible_id": 15}
+    assert save(staff, stream, data) == ""
+
+    stream = Stream.objects.get(pk=stream.pk)
+    assert (stream.filter.conditions, stream.default_responsible_id) == (tree, 15)
+    assert Credential.objects.get().revision == revision + 1
+    saved = SettingsRevision.objects.latest("number")
+    assert (saved.number, saved.author_kind, saved.author) == (revision + 1, "staff", "root")
+    assert saved.document["telephony"]["incoming"]["filter"] == tree
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"filter-0-conditions": '{"all": [{"fact": "nonsense", "op": "eq", "value": "1"}]}'},
+            "telephony.incoming.filter.all[0].fact: unknown fact",
+        ),
+        ({"filter-0-conditions": '{"all": ['}, "JSON"),
+        (
+            {"responsible_rules-0-assign": '{"to": "user", "user": 999}'},
+            "telephony.incoming.responsible.rules[0].assign.user",
+        ),
+        (
+            {"responsible_rules-0-conditions": '{"all": [{"fact": "result", "op": "like", "value": "x"}]}'},
+            "telephony.incoming.responsible.rules[0].when.all[0].op",
+        ),
+        (
+            {
+                "name_templates-TOTAL_FORMS": 1,
+                "name_templates-0-result": "answered",
+                "name_templates-0-text": "Звонок {{nobody}}",
+            },
+            "telephony.incoming.titles.answered: unknown fact",
+        ),
+        (
+            {
+                "field_mappings-TOTAL_FORMS": 1,
+                "field_mappings-0-fact": "call_source",
+                "field_mappings-0-object": "lead",
+                "field_mappings-0-field": "UF_NOWHERE",
+                "field_mappings-0-policy": "create",
+                "field_mappings-0-values": "{}",
+            },
+            "telephony.incoming.mapping[0].field",
+        ),
+        ({"default_responsible_id": 999}, "telephony.incoming.responsible.default"),
+        ({"default_responsible_id": ""}, "telephony.incoming.responsible.default: must be given"),
+        ({"options": '{"surprise": 1}'}, "telephony.incoming.surprise: unknown key"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_the_path_of_the_fault(
+    world: Product, staff: Client, change: dict[str, Any], said: str
+):
+    stream, revision = world.stream(), Credential.objects.get().revision
+    page = save(staff, stream, form_of(staff, stream) | change)
+    assert said in page.replace("&#x27;", "'").replace("&quot;", '"')
+    assert Credential.objects.get().revision == revision
+    assert Stream.objects.get(pk=stream.pk).filter.conditions == ADDRESS_WITH_TRACE
+
+
+def test_rules_change_places(world: Product, staff: Client):
+    stream = world.stream()
+    ResponsibleRule.objects.create(stream=stream, position=1, name="Чужой", assign={"to": "user", "user": 15})
+    data = form_of(staff, stream) | {"responsible_rules-0-order": 2, "responsible_rules-1-order": 1}
+    assert save(staff, stream, data) == ""
+    rules = stream.responsible_rules.order_by("position").values_list("position", "name")
+    assert list(rules) == [(0, "Чужой"), (1, "Свой")]
+    assert not FieldMapping.objects.exists()
+
+
+def test_a_tab_cannot_be_switched_on_without_what_it_needs(world: Product, staff: Client):
+    credential = Credential.objects.get()
+    SettingsTab.objects.filter(tab="telephony").update(is_active=False)
+    Stream.objects.filter(kind="incoming").update(default_responsible_id=None)
+    data = form_of(staff, credential)
+    number = next(name.split("-")[1] for name, value in data.items() if value == "telephony")
+    page = save(staff, credential, data | {f"tabs-{number}-is_active": "on"})
+    assert "telephony.incoming.responsible.default" in page
+    assert not SettingsTab.objects.get(tab="telephony").is_active
+
+
+def test_numbers_and_employees_are_checked_and_counted(world: Product, staff: Client):
+    number = NumberSettings.objects.get()
+    revision = Credential.objects.get().revision
+    assert "telephony.numbers[0].number" in save(staff, number, form_of(staff, number) | {"number": "not a number"})
+    assert save(staff, number, form_of(staff, number) | {"number": "+74950000011"}) == ""
+    link = EmployeeLink.objects.get(uis_employee_id=PETR)
+    assert save(staff, link, form_of(staff, link) | {"card": "never"}) == ""
+    link.refresh_from_db()
+    assert (link.card, link.how) == ("never", "manual")
+    assert Credential.objects.get().revision == revision + 2
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+SOURCES = (
+    *("integration/trace.py", "integration/fact_names.py", "telephony/admin.py", "telephony/models.py"),
+    *("crm_bitrix/models.py", "integration/apps.py", "crm_bitrix/apps.py", "telephony/apps.py"),
+)
+WORDS = {"_", "gettext", "gettext_lazy", "gettext_noop"}
+
+
+def own_files(*patterns: str) -> list[Path]:
+    return [ROOT / name for name in SOURCES] + [path for pattern in patterns for path in ROOT.glob(pattern)]
+
+
+def words_of(path: Path) -> set[str]:
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    named = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id in WORDS)
+    return {arg.value for call in named for arg in call.args if isinstance(arg, ast.Constant) and _is_text(arg.value)}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def test_every_text_of_the_staffs_pages_has_an_english_translation():
+    files = own_files("integration/admin/*.py", "crm_bitrix/admin/*.py", "integration/models/*.py")
+    texts = set().union(*map(words_of, files))
+    for path in ROOT.glob("integration/templates/admin/integration/*.html"):
+        source = path.read_text()
+        texts |= {found[1] for found in re.finditer(r"{% translate ['\"](.+?)['\"]", source)} - {"Home"}
+        blocks = re.findall(r"{% blocktranslate.*?%}(.+?){% endblocktranslate %}", source)
+        texts |= {re.sub(r"{{ (\w+) }}", r"%(\1)s", block) for block in blocks}
+    place = ROOT / "integration/locale/en/LC_MESSAGES/django"
+    with place.with_suffix(".mo").open("rb") as file:
+        catalogue = gettext.GNUTranslations(file)
+    russian = {text for text in texts if re.search("[А-яё]", text)}
+    missing = sorted(text for text in russian if catalogue.gettext(text) == text)
+    assert missing == []
+    assert "#, fuzzy" not in place.with_suffix(".po").read_text()
+
+
+def test_every_reason_that_a_call_can_end_with_has_words():
+    from integration.trace import REASONS
+
+    source = (ROOT / "telephony/plan.py").read_text()
+    plans = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    reasons = {
+        call.args[1].value
+        for call in plans
+        if isinstance(call.func, ast.Name) and call.func.id == "Plan" and len(call.args) > 1
+        if isinstance(call.args[1], ast.Constant)
+    }
+    assert reasons <= set(REASONS)
