@@ -24,12 +24,24 @@ OPERATING_SECONDS = 400.0
 
 
 class Client:
-    """Speaks to one portal. `level` is how full the shared bucket may get at most by these requests."""
+    """Speaks to one portal. `level` is how full the shared bucket may get at most by these requests.
 
-    def __init__(self, portal: Portal, *, level: float = lanes.LIVE_LEVEL, may_wait: bool = True) -> None:
+    `until` is the moment of `time.monotonic()` by which the caller must have his answer, the renewal of a token
+    included; None = every request has the usual deadline of its own.
+    """
+
+    def __init__(
+        self,
+        portal: Portal,
+        *,
+        level: float = lanes.LIVE_LEVEL,
+        may_wait: bool = True,
+        until: float | None = None,
+    ) -> None:
         self.portal = portal
         self.level = level
         self.may_wait = may_wait
+        self.until = until
 
     def call(self, command: Command) -> Json:
         """Call one method; its `result`. Raises PortalError."""
@@ -56,7 +68,8 @@ class Client:
         except PortalError as error:
             if error.cause != Cause.TOKEN:
                 raise
-        tokens.renew(self.portal, may_wait=self.may_wait)
+        within = None if self.until is None else self._seconds_left()
+        tokens.renew(self.portal, may_wait=self.may_wait, within_seconds=within)
         try:
             return self._post_once(method, params, methods=methods)
         except PortalError as error:
@@ -65,6 +78,7 @@ class Client:
             raise
 
     def _post_once(self, method: str, params: dict[str, Json], *, methods: list[str]) -> dict[str, Json]:
+        self._seconds_left()
         full_until = lanes.take(self.portal.live_lane, level=self.level)
         if full_until:
             raise PortalError(Cause.BUSY, "the bucket of the portal is full", retry_at=full_until, code="bucket")
@@ -87,7 +101,12 @@ class Client:
     def _send(self, method: str, params: dict[str, Json]) -> dict[str, Json]:
         url = f"{self.portal.client_endpoint}{method}.json"
         try:
-            reply = remote.request("POST", url, json={**params, "auth": self.portal.access_token})
+            reply = remote.request(
+                "POST",
+                url,
+                json={**params, "auth": self.portal.access_token},
+                deadline_seconds=self._seconds_left(),
+            )
         except remote.RemoteError as error:
             cause = Cause.DOWN if error.outcome == remote.Outcome.NOT_SENT else Cause.UNKNOWN
             raise PortalError(cause, str(error)) from error
@@ -100,6 +119,12 @@ class Client:
             raise PortalError(Cause.MOVED, f"moved to {reply.headers.get('location', '?')[:200]}")
         cause = Cause.DOWN if reply.status in (502, 503) else Cause.UNKNOWN
         raise PortalError(cause, f"status {reply.status}, not an answer of the portal's")
+
+    def _seconds_left(self) -> float:
+        left = remote.DEADLINE_SECONDS if self.until is None else self.until - time.monotonic()
+        if left <= 0:
+            raise PortalError(Cause.DOWN, "no time is left to ask the portal", code="deadline")
+        return min(left, remote.DEADLINE_SECONDS)
 
     def _note_operating(self, spent: Mapping[str, tuple[float, int]]) -> None:
         tired = {method: reset for method, (seconds, reset) in spent.items() if seconds >= OPERATING_SECONDS and reset}

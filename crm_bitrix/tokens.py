@@ -4,14 +4,18 @@
 2. The winner asks the authorisation server and saves the new pair as version v+1. If the answer is lost the old pair
    is dead or alive, nobody knows: the next one tries again when the 30 seconds are over.
 3. The others wait up to 5 seconds for another version; then they tell their caller to come back later.
+4. A winner who cannot stay lets a thread finish it: a request given up halfway may lose the new pair.
 A refused pair puts the portal on hold: the next administrator who opens the application brings a new one.
 """
 
+import logging
+import threading
 import time
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -21,16 +25,27 @@ from integration.models import Portal
 
 RENEWAL = timedelta(seconds=30)
 OTHERS_WAIT_SECONDS = 5.0
+RENEWING = "renewing"
+"""Code of the error of a caller who did not stay until the renewal was done."""
+
+log = logging.getLogger(__name__)
 
 
-def renew(portal: Portal, *, may_wait: bool = True) -> None:
-    """Leave `portal` with a token newer than the one it holds. Raises PortalError."""
+def renew(portal: Portal, *, may_wait: bool = True, within_seconds: float | None = None) -> None:
+    """Leave `portal` with a token newer than the one it holds. Raises PortalError.
+
+    `within_seconds` is for a caller who cannot stay: when they are over he leaves with Cause.BUSY, and the renewal
+    that he began is finished without him.
+    """
     now = timezone.now()
     mine = Portal.objects.filter(
         Q(refreshing_until__isnull=True) | Q(refreshing_until__lt=now), pk=portal.pk, token_version=portal.token_version
     )
     if mine.update(refreshing_until=now + RENEWAL):
-        _ask(portal)
+        if within_seconds is None:
+            _ask(portal)
+        else:
+            _ask_apart(portal, seconds=within_seconds)
     else:
         _wait_for_others(portal, seconds=OTHERS_WAIT_SECONDS if may_wait else 0)
 
@@ -43,8 +58,26 @@ def _wait_for_others(portal: Portal, *, seconds: float) -> None:
         if portal.token_version != used:
             return
         if time.monotonic() >= until:
-            raise PortalError(Cause.BUSY, "another process is renewing the token")
+            raise PortalError(Cause.BUSY, "the token is still being renewed", code=RENEWING)
         time.sleep(0.05)
+
+
+def _ask_apart(portal: Portal, *, seconds: float) -> None:
+    """Renew in a thread of its own: to hang up on the authorisation server would be to lose the pair it has just made,
+    and with it the portal."""
+    renewal = threading.Thread(target=_ask_and_close, args=(Portal.objects.get(pk=portal.pk),), name="renewal")
+    renewal.start()
+    renewal.join(seconds)
+    _wait_for_others(portal, seconds=0)
+
+
+def _ask_and_close(portal: Portal) -> None:
+    try:
+        _ask(portal)
+    except PortalError as error:
+        log.warning("the token of %s is not renewed: %s", portal, error)
+    finally:
+        connection.close()
 
 
 def _ask(portal: Portal) -> None:

@@ -21,6 +21,7 @@ from django.db import connection
 from requests.adapters import HTTPAdapter
 from requests_hardened.ip_filter import InvalidIPAddress
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
+from urllib3.util import Timeout
 
 DEADLINE_SECONDS = 20.0
 CONNECT_SECONDS = 5.0
@@ -122,10 +123,10 @@ def opened(
     if connection.in_atomic_block:
         raise RuntimeError("HTTP inside a database transaction")
     until = time.monotonic() + deadline_seconds
+    # `total`: what connecting took is not given to reading once more.
+    timeout = Timeout(total=deadline_seconds, connect=min(CONNECT_SECONDS, deadline_seconds), read=deadline_seconds)
     try:
-        with _session().request(
-            method, url, stream=True, allow_redirects=False, timeout=(CONNECT_SECONDS, deadline_seconds), **parts
-        ) as response:
+        with _session().request(method, url, stream=True, allow_redirects=False, timeout=timeout, **parts) as response:
             yield response, _in_time(response, until)
     except (InvalidIPAddress, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL) as error:
         raise RemoteError(f"the address is not allowed: {error}", Outcome.NOT_SENT) from error
