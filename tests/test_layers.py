@@ -29,13 +29,16 @@ HOUSE = {*MAY_IMPORT, "tests"}
 PURE = (
     "integration/rules/*.py",
     "integration/events.py",
-    *(f"crm_bitrix/{name}.py" for name in ("actions", "batch", "clients", "payloads")),
+    *(f"crm_bitrix/{name}.py" for name in ("actions", "batch", "clients", "owners", "payloads")),
     *(
         f"{app}/{name}.py"
         for app in ("telephony", "chats")
         for name in ("events", "facts", "plan", "cards", "creation", "messages")
     ),
-    *(f"telephony/{name}.py" for name in ("asked", "callback", "case", "click", "corrections", "missed", "outcome")),
+    *(
+        f"telephony/{name}.py"
+        for name in ("asked", "callback", "case", "click", "corrections", "missed", "outcome", "routing")
+    ),
 )
 PURE_MAY_IMPORT = {"phonenumbers", *sys.stdlib_module_names} - {
     # of the standard library, but not pure: the outside world, or another answer each time
