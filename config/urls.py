@@ -8,5 +8,6 @@ urlpatterns = [
     path("api/", include("settings_ui.api_urls")),
     path("", include("integration.urls")),
     path("", include("crm_bitrix.urls")),
+    path("", include("telephony.urls")),
     path("", include("settings_ui.urls")),
 ]

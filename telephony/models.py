@@ -2,10 +2,30 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from integration.encryption import EncryptedTextField
-from integration.models import Communication
+from integration.encryption import EncryptedJSONField, EncryptedTextField
+from integration.models import Communication, Credential
+from telephony.routing import MAX_PHONE, Reason
+
+REASONS = {
+    Reason.OWNER: _("Ответственный найден"),
+    Reason.OFF: _("Переадресация выключена"),
+    Reason.BAD_QUESTION: _("Запрос не читается"),
+    Reason.NOT_INCOMING: _("Звонок не входящий"),
+    Reason.HIDDEN_NUMBER: _("Номер скрыт или не передан"),
+    Reason.UNKNOWN_CLIENT: _("Клиента нет в CRM"),
+    Reason.INACTIVE: _("Ответственный уволен или неизвестен"),
+    Reason.NOT_AT_WORK: _("Рабочий день ответственного не открыт"),
+    Reason.NO_PHONE: _("У ответственного нет внутреннего и рабочего номера"),
+    Reason.ON_HOLD: _("Портал остановлен: нужна помощь администратора"),
+    Reason.BUSY: _("Портал занят: исчерпан лимит запросов"),
+    Reason.TOKEN: _("Портал не успел выдать новый токен"),
+    Reason.NO_ANSWER: _("Портал не ответил вовремя"),
+    Reason.ERROR: _("Внутренняя ошибка: подробности в журнале сервера"),
+}
+"""What the screen shows for each reason."""
 
 
 class CallManager(models.Manager["Call"]):
@@ -50,3 +70,61 @@ class Record(models.Model):
 
     def __str__(self) -> str:
         return self.filename
+
+
+class RoutingQuestion(models.Model):
+    """A question of UIS who should get a call, and what it was told. Kept for a few days, for the screen.
+
+    `phone` is E.164, or the digits that came when they are no phone number. `answer` is the body as sent.
+    """
+
+    credential = models.ForeignKey(Credential, models.CASCADE, related_name="routing_questions")
+    asked_at = models.DateTimeField(_("когда"), default=timezone.now)
+    phone = models.CharField(_("номер клиента"), max_length=MAX_PHONE, blank=True)
+    answer = models.JSONField(_("ответ"))
+    reason = models.CharField(
+        _("причина"), max_length=20, choices=[(code.value, text) for code, text in REASONS.items()]
+    )
+    took_ms = models.PositiveIntegerField(_("время ответа, мс"))
+
+    class Meta:
+        verbose_name = _("вопрос о персональном менеджере")
+        verbose_name_plural = _("вопросы о персональном менеджере")
+        indexes = [
+            models.Index(fields=["credential", "-asked_at"], name="routing_question_newest"),
+            models.Index(fields=["asked_at"], name="routing_question_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asked_at:%d.%m.%Y %H:%M:%S}: {self.get_reason_display()}"
+
+
+class Dial(models.Model):
+    """A call that UIS is asked to start, once. `sent` without an answer: nobody knows, nobody repeats it.
+
+    `method` is the name of a function of `integration.uis_calls`, `params` its arguments; not asked for after `until`.
+    """
+
+    class State(models.TextChoices):
+        PLANNED = "planned", _("в плане")
+        SENT = "sent", _("отправлен")
+        ANSWERED = "answered", _("начат")
+        FAILED = "failed", _("не начат")
+
+    communication = models.OneToOneField(Communication, models.CASCADE, related_name="dial")
+    method = models.CharField(_("способ"), max_length=40)
+    params = EncryptedJSONField()
+    state = models.CharField(_("состояние"), max_length=8, choices=State.choices, default=State.PLANNED)
+    until = models.DateTimeField(_("не позже"))
+    rung_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(_("отправлен в"), null=True, blank=True)
+    answer = models.JSONField(_("ответ"), default=dict, blank=True)
+    error = models.CharField(_("ошибка"), max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("набор номера")
+        verbose_name_plural = _("наборы номера")
+        indexes = [models.Index(fields=["rung_at"], condition=Q(state="planned"), name="dial_planned")]
+
+    def __str__(self) -> str:
+        return f"{self.method} ({self.get_state_display()})"
