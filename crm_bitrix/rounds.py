@@ -19,13 +19,14 @@ from django.db import transaction
 from django.db.models import Prefetch
 from django.utils import timezone
 
-from crm_bitrix import asking, holds, sending
+from crm_bitrix import asking, sending
 from crm_bitrix.actions import Action, dump_params
 from crm_bitrix.client import Client
 from crm_bitrix.errors import Cause, PortalError
 from crm_bitrix.fold import fold, has_urgent
 from crm_bitrix.lane import LeaseLost, portal_of
 from crm_bitrix.models import CrmAction
+from crm_bitrix.resting import rest
 from crm_bitrix.work import Work
 from integration import lanes
 from integration.inbox import KINDS
@@ -95,18 +96,7 @@ def live_round(name: str, token: str) -> None:
     except PortalError as error:
         if error.cause == Cause.UNKNOWN and current.lane.is_single and works:
             suspect(current, works[0], error)
-        rest(current, error)
-
-
-def rest(current: Round, error: PortalError) -> None:
-    """Let the lane rest after a request that failed as a whole; nobody's attempts are spent."""
-    name = current.lane.name
-    if error.cause == Cause.HOLD:
-        holds.hold(current.portal, error)
-    elif error.cause == Cause.BUSY and error.retry_at:
-        lanes.wait(name, until=error.retry_at, reason=str(error))
-    else:
-        lanes.pause(name, reason=str(error), until=error.retry_at, no_answer=error.cause == Cause.UNKNOWN)
+        rest(name, portal, error)
 
 
 def pick(current: Round) -> list[Work]:

@@ -17,12 +17,12 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from crm_bitrix import holds
 from crm_bitrix.actions import Command, Plan
 from crm_bitrix.client import Client
 from crm_bitrix.errors import Cause, PortalError
 from crm_bitrix.lane import LeaseLost, portal_of
 from crm_bitrix.models import CrmAction
+from crm_bitrix.resting import rest
 from integration import lanes, remote
 from integration.models import Communication, Portal
 from telephony.models import Record
@@ -93,16 +93,6 @@ def _is_of_record(error: PortalError) -> bool:
     return error.cause in (Cause.REFUSED, Cause.UNKNOWN)
 
 
-def rest(name: str, portal: Portal, error: PortalError) -> None:
-    """Let the bulk lane rest; no recording's attempts are spent."""
-    if error.cause == Cause.HOLD:
-        holds.hold(portal, error)
-    elif error.retry_at:
-        lanes.wait(name, until=error.retry_at, reason=str(error))
-    else:
-        lanes.pause(name, reason=str(error))
-
-
 def _postpone(record: Record, error: str) -> None:
     record.attempts += 1
     record.error = error
@@ -125,7 +115,7 @@ def transfer(client: Client, record: Record, *, lane: str, token: str) -> str:
         )
         if not lanes.hold(lane, token):
             raise LeaseLost
-        call_id = record.communication.actions.get(key="register").result["CALL_ID"]
+        call_id = record.communication.actions.get(key="finish").result["CALL_ID"]
         step = Command("telephony.externalCall.attachRecord", {"CALL_ID": call_id, "FILENAME": record.filename})
         answer = client.call(step)
         return upload(client.portal, answer, record.filename, file)

@@ -196,3 +196,15 @@ def test_the_secret_goes_only_to_an_allowed_authorisation_server(product: Produc
     product.portal.oauth_host = "https://evil.example"
     with pytest.raises(PortalError, match="not an authorisation server"):
         tokens.renew(product.portal)
+
+
+@pytest.mark.fault(36)
+def test_a_renamed_portal_is_followed_only_as_the_authorisation_server_says(product: Product):
+    old = product.portal.client_endpoint
+    product.sandbox.portal.rename("localhost")
+    story = product.play("missed_call", client_phone="79001112233")
+    for _ in range(10):
+        product.pass_time(1)
+    product.portal.refresh_from_db()
+    assert product.portal.client_endpoint != old
+    assert product.call(story).state == "done"

@@ -11,7 +11,7 @@ from typing import Any
 from django import db
 from django.core.management.base import BaseCommand
 
-from crm_bitrix import heartbeat, lane, synchronise
+from crm_bitrix import daily, heartbeat, lane, synchronise
 
 LONGEST_REST_SECONDS = 30.0
 
@@ -44,6 +44,7 @@ def one_tick(*, heartbeat_every: float) -> Callable[[], None]:
         synchronise.ring_due()
         if time.monotonic() - asked_at >= heartbeat_every:
             heartbeat.ask()
+            daily.want()
             asked_at = time.monotonic()
 
     return work
