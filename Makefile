@@ -9,7 +9,7 @@ PREPARED = @command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11 or newer is
 	exec "$(PYTHON)" tests/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint format
+.PHONY: help run test test-fast bench lint format
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r name text; do printf '%-18s %s\n' "$$name" "$$text"; done
@@ -22,6 +22,9 @@ test: ## Every check and every test, on SQLite and PostgreSQL (ARGS="-k lane" fo
 
 test-fast: ## The inner loop: lint and the tests on SQLite, without a browser (ARGS="-k lane")
 	$(PREPARED) tests.suite --fast $(ARGS)
+
+bench: ## What it costs and how fast it is, on PostgreSQL against the sandbox; a few minutes
+	$(PREPARED) tests.bench
 
 lint: ## Style and types only
 	$(PREPARED) tests.suite --lint
