@@ -5,12 +5,15 @@ A trace is what `Plan.trace` of every round left behind, one after another. The 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 
+from django.utils.translation import get_language, gettext_lazy, gettext_noop
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
 
 from integration.fact_names import fact_name, operator_name
+from integration.rules.facts import FACTS, FactType
+from integration.rules.wording import show_fact
 
 Entry = Mapping[str, Any]
 Named = Callable[[int], str]
@@ -35,6 +38,22 @@ _CLIENT_STATES: Mapping[str, object] = {
     "repeat_open": gettext_lazy("есть открытый лид или сделка"),
     "repeat_closed": gettext_lazy("известен, открытых лидов и сделок нет"),
 }
+_NOT_WRITTEN: Mapping[str, object] = {
+    "no_field": gettext_lazy("такого поля в портале нет"),
+    "read_only": gettext_lazy("поле только для чтения"),
+    "immutable": gettext_lazy("поле нельзя менять после создания"),
+    "type_not_supported": gettext_lazy("тип поля не поддерживается"),
+    "wrong_type": gettext_lazy("данные не подходят к типу поля"),
+    "unknown_value": gettext_lazy("такого значения в списке поля нет"),
+    "not_known": gettext_lazy("прежнее значение поля не прочитано"),
+    "not_a_number": gettext_lazy("не число"),
+    "no_currency": gettext_lazy("не указана валюта"),
+    "not_yes_or_no": gettext_lazy("не «да» и не «нет»"),
+    "not_a_date": gettext_lazy("не дата"),
+    "not_an_address": gettext_lazy("не адрес сайта"),
+    "not_a_phone": gettext_lazy("не номер телефона"),
+    "not_an_email": gettext_lazy("не адрес почты"),
+}
 OBJECT_NAMES: Mapping[str, object] = {
     "lead": gettext_lazy("лид"),
     "deal": gettext_lazy("сделка"),
@@ -50,6 +69,7 @@ REASONS = (
     gettext_noop("передан без объекта CRM"),
     gettext_noop("идёт звонок"),
     gettext_noop("ждёт звонка сотруднику или конца"),
+    gettext_noop("ждёт отчёта UIS о звонке"),
     gettext_noop("номер клиента скрыт"),
     gettext_noop("внутренний звонок: в CRM не передаётся"),
     gettext_noop("интеграция или вкладка «Телефония» выключена"),
@@ -162,6 +182,17 @@ def _explain_title(entry: Entry, _user_name: Named) -> Step:
     return Step(_("Название"), str(entry.get("title", "")))
 
 
+def _explain_mapping(entry: Entry, _user_name: Named) -> Step:
+    notes = []
+    for warning in entry.get("warnings", ()):
+        source = fact_name(warning["fact"]) if warning.get("fact") else str(warning.get("constant", ""))
+        reason = str(_NOT_WRITTEN.get(str(warning.get("reason")), warning.get("reason")))
+        notes.append(
+            f"{source} → {warning.get('object')}.{warning.get('field')}: {reason} ({warning.get('value', '')})"
+        )
+    return Step(_("Поля"), _("записано не всё"), BAD, notes=tuple(notes))
+
+
 def _note(note: Entry, user_name: Named) -> str:
     code = note.get("note")
     if code == "not_active":
@@ -178,23 +209,23 @@ def _conditions(entry: Entry) -> tuple[ConditionLine, ...]:
     return tuple(
         ConditionLine(
             question=" ".join(
-                part
-                for part in (fact_name(row["fact"]), operator_name(row["op"]), _value(row.get("value")))
-                if part != ""
+                filter(None, (fact_name(row["fact"]), operator_name(row["op"]), _value(row, row.get("value"))))
             ),
-            actual=_value(row.get("actual")) or "—",
+            actual=_value(row, row.get("actual")) or "—",
             passed=bool(row.get("passed")),
         )
         for row in rows
     )
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return _("да") if value else _("нет")
+def _value(row: Entry, value: Any) -> str:
+    """A value of a condition in words. Phones stay as they are: they may be masked by now."""
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
+        return ", ".join(_value(row, item) for item in value)
+    fact = FACTS.get(row["fact"])
+    if value is None or fact is None or fact.type is FactType.PHONE:
+        return "" if value is None else str(value)
+    return show_fact(fact.name, value, zone=UTC, language=get_language() or "ru")
 
 
 _EXPLAINERS: Mapping[str, Callable[[Entry, Named], Step]] = {
@@ -202,5 +233,6 @@ _EXPLAINERS: Mapping[str, Callable[[Entry, Named], Step]] = {
     "filter": _explain_filter,
     "rule": _explain_rule,
     "title": _explain_title,
+    "mapping": _explain_mapping,
     **dict.fromkeys(_CHOOSERS, _explain_chooser),
 }

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from crm_bitrix.admin import CommunicationAdmin
 from crm_bitrix.admin.journal import DIRECTIONS, DirectionFilter, show_moment
 from integration import lanes
-from integration.admin.base import PageAdmin, badge, link, row_url
+from integration.admin.base import PageAdmin, PortalFilter, badge, link, row_url
 from integration.admin.page import Button, Page, Section
 from integration.admin.veil import Veil, veil_for
 from integration.models import Portal
@@ -48,10 +48,10 @@ def say_records(page: admin.ModelAdmin, request: HttpRequest, count: int) -> Non
 @admin.register(Call)
 class CallAdmin(CommunicationAdmin):
     list_display = [
-        *("started_at", "client", "way", "result", "outcome", "short_reason", "crm"),
-        *("responsible", "attempts", "portal"),
+        *("when", "client", "way", "result", "outcome", "short_reason", "crm"),
+        *("responsible", "attempts", "portal_name"),
     ]
-    list_filter = ["state", DirectionFilter, "started_at", "portal"]
+    list_filter = ["state", DirectionFilter, "started_at", ("portal", PortalFilter)]
     actions = ["process_again", "send_records_again"]
 
     @admin.display(description=gettext_lazy("направление"), ordering="direction")
@@ -90,7 +90,7 @@ class CallAdmin(CommunicationAdmin):
 @admin.register(Record)
 class RecordAdmin(PageAdmin):
     list_display = ["filename", "about", "how", "due_at", "attempts", "error"]
-    list_filter = ["state", "communication__portal"]
+    list_filter = ["state", ("communication__portal", PortalFilter)]
     list_select_related = ["communication"]
     search_fields = ["filename", "communication__uis_id", "communication__portal__domain"]
     ordering = ["-pk"]

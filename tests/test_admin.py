@@ -450,7 +450,8 @@ def test_a_tab_cannot_be_switched_on_without_what_it_needs(world: Product, staff
     SettingsTab.objects.filter(tab="telephony").update(is_active=False)
     Stream.objects.filter(kind="incoming").update(default_responsible_id=None)
     data = form_of(staff, credential)
-    number = next(name.split("-")[1] for name, value in data.items() if value == "telephony")
+    tab = SettingsTab.objects.get(tab="telephony")
+    number = next(name.split("-")[1] for name, value in data.items() if name.endswith("-id") and value == tab.pk)
     page = save(staff, credential, data | {f"tabs-{number}-is_active": "on"})
     assert "telephony.incoming.responsible.default" in page
     assert not SettingsTab.objects.get(tab="telephony").is_active

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_bitrix.admin import forms
+from crm_bitrix.admin.journal import show_moment
 from crm_bitrix.admin.streams import PartInline, note_change
-from integration.admin.base import link, list_url
+from integration.admin.base import PortalFilter, link, list_url
 from integration.models import (
     Communication,
     Credential,
@@ -33,7 +34,10 @@ class TabInline(PartInline):
     form = forms.TabForm
     formset = forms.TabFormSet
     fields = ["tab", "is_active", "options"]
-    max_num = len(SettingsTab.Tab)
+    readonly_fields = ["tab"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -41,8 +45,8 @@ class TabInline(PartInline):
 
 @admin.register(Credential)
 class CredentialAdmin(admin.ModelAdmin):
-    list_display = ["name", "portal", "brand", "uis_account_id", "has_key", "revision", "journal"]
-    list_filter = ["brand", "portal"]
+    list_display = ["name", "domain", "brand", "uis_account_id", "has_key", "revision", "journal"]
+    list_filter = ["brand", ("portal", PortalFilter)]
     list_select_related = ["portal"]
     search_fields = ["name", "portal__domain", "=uis_account_id", "=uuid"]
     ordering = ["portal__domain", "name"]
@@ -50,8 +54,8 @@ class CredentialAdmin(admin.ModelAdmin):
     actions = ["new_secret", "drop_secret"]
     inlines = [TabInline]
     fields = [
-        *("name", "portal", "brand", "uuid", "uis_account_id", "uis_time_zone", "revision", "created_at"),
-        *("has_key", "has_secret", "previous_until", "last_event_at"),
+        *("name", "portal", "brand", "uuid", "uis_account_id", "uis_time_zone", "revision", "made_at"),
+        *("has_key", "has_secret", "previous_secret_until", "last_event_at"),
         *("streams", "numbers", "employees", "dictionaries", "journal", "history"),
     ]
 
@@ -84,8 +88,20 @@ class CredentialAdmin(admin.ModelAdmin):
         return bool(row.hook_secret_hash)
 
     @admin.display(description=gettext_lazy("последнее уведомление"))
-    def last_event_at(self, row: Credential) -> Any:
-        return InboxEvent.objects.filter(channel=row.channel).aggregate(at=Max("received_at"))["at"]
+    def last_event_at(self, row: Credential) -> str:
+        return show_moment(InboxEvent.objects.filter(channel=row.channel).aggregate(at=Max("received_at"))["at"])
+
+    @admin.display(description=gettext_lazy("прежний адрес работает до"))
+    def previous_secret_until(self, row: Credential) -> str:
+        return show_moment(row.previous_until)
+
+    @admin.display(description=gettext_lazy("подключено"))
+    def made_at(self, row: Credential) -> str:
+        return show_moment(row.created_at)
+
+    @admin.display(description=gettext_lazy("портал"), ordering="portal__domain")
+    def domain(self, row: Credential) -> str:
+        return str(row.portal or "—")
 
     @admin.display(description=gettext_lazy("потоки"))
     def streams(self, row: Credential) -> SafeString:

@@ -8,7 +8,7 @@ from django.forms.models import BaseInlineFormSet
 from django.utils.translation import gettext_lazy as _
 
 from crm_bitrix.admin.checks import find_faults, refuse, stream_path
-from integration.models import FieldMapping, ResponsibleRule, SettingsTab, Stream
+from integration.models import FieldMapping, ResponsibleRule, Stream
 from integration.rules import document_keys
 from integration.rules.facts import StreamKind
 
@@ -22,6 +22,13 @@ class PrettyJSON(json.JSONEncoder):
         super().__init__(*args, **{**kwargs, "indent": 2, "ensure_ascii": False})
 
 
+class ReadableJSONField(forms.JSONField):
+    """Nothing is shown as nothing, not as "null"."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "" if value is None else super().prepare_value(value)
+
+
 class StreamForm(forms.ModelForm):
     """What a stream makes and for whom."""
 
@@ -29,8 +36,21 @@ class StreamForm(forms.ModelForm):
         model = Stream
         exclude = ["credential", "kind"]
         widgets = {
-            "create_for": forms.Select(choices=[(code, code) for code in ("new", "repeat", "both", "none")]),
-            "create_what": forms.Select(choices=[(code, code) for code in ("item", "activity", "item_and_activity")]),
+            "create_for": forms.Select(
+                choices=[
+                    ("new", _("новых клиентов")),
+                    ("repeat", _("повторных")),
+                    ("both", _("всех")),
+                    ("none", _("никого")),
+                ]
+            ),
+            "create_what": forms.Select(
+                choices=[
+                    ("item", _("лид или сделку")),
+                    ("activity", _("дело")),
+                    ("item_and_activity", _("и то, и другое")),
+                ]
+            ),
             "item": forms.Select(choices=[("lead", _("лид")), ("deal", _("сделка"))]),
             "moment": forms.Select(choices=[("start", _("в начале")), ("end", _("в конце"))]),
             "talked": forms.Select(
@@ -168,5 +188,4 @@ class TabFormSet(BaseInlineFormSet):
             data = form.cleaned_data
             if data and form.has_changed():
                 part = {**data["options"], "active": data["is_active"]}
-                tab = SettingsTab.Tab(data["tab"])
-                refuse(find_faults(self.instance, (tab.value,), part))
+                refuse(find_faults(self.instance, (form.instance.tab,), part))

@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy
 from crm_bitrix.admin.people import object_url, show_user, user_names, with_responsible
 from crm_bitrix.models import CrmAction
 from integration import lanes
-from integration.admin.base import LookupFilter, PageAdmin, badge, link, row_url
+from integration.admin.base import LookupFilter, PageAdmin, PortalFilter, badge, link, row_url, unbroken
 from integration.admin.page import Button, Page, Section, Trace, pretty
 from integration.admin.veil import Veil, client_names, veil_for
+from integration.fact_names import FACT_NAMES, fact_name
 from integration.models import Communication, InboxEvent, Portal, State
 from integration.rules.phones import normalise_phone, phone_digits
 from integration.trace import explain, show_object, show_reason
@@ -43,9 +44,9 @@ class DirectionFilter(LookupFilter):
 @admin.register(Communication)
 class CommunicationAdmin(PageAdmin):
     list_display = [
-        *("started_at", "client", "what", "outcome", "short_reason", "crm", "responsible", "attempts", "portal"),
+        *("when", "client", "what", "outcome", "short_reason", "crm", "responsible", "attempts", "portal_name"),
     ]
-    list_filter = ["state", KindFilter, DirectionFilter, "started_at", "portal"]
+    list_filter = ["state", KindFilter, DirectionFilter, "started_at", ("portal", PortalFilter)]
     list_select_related = ["portal"]
     ordering = ["-started_at", "-pk"]
     search_fields = ["uis_id"]
@@ -70,9 +71,17 @@ class CommunicationAdmin(PageAdmin):
 
     # --- the list ---------------------------------------------------------------------------------------------------
 
+    @admin.display(description=gettext_lazy("время"), ordering="started_at")
+    def when(self, row: Any) -> SafeString:
+        return unbroken(f"{timezone.localtime(row.started_at):%d.%m.%Y %H:%M}")
+
     @admin.display(description=gettext_lazy("клиент"), ordering="client_phone")
-    def client(self, row: Any) -> str:
-        return Veil().phone(row.client_phone) or "—"
+    def client(self, row: Any) -> SafeString:
+        return unbroken(Veil().phone(row.client_phone) or "—")
+
+    @admin.display(description=gettext_lazy("портал"), ordering="portal__domain")
+    def portal_name(self, row: Any) -> str:
+        return row.portal.domain
 
     @admin.display(description=gettext_lazy("обращение"), ordering="kind")
     def what(self, row: Any) -> str:
@@ -227,4 +236,5 @@ def events_section(row: Communication) -> Section:
 def facts_section(row: Communication, veil: Veil) -> Section:
     """Everything that is known of it."""
     facts = veil.value(row.facts)
-    return Section(_("Факты"), tuple((name, pretty(facts[name])) for name in sorted(facts)))
+    names = sorted(facts, key=lambda name: (name not in FACT_NAMES, name))
+    return Section(_("Факты"), tuple((fact_name(name), pretty(facts[name])) for name in names))

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_bitrix import holds
+from crm_bitrix.admin.journal import show_moment
 from crm_bitrix.errors import Cause, PortalError
 from crm_bitrix.models import RequestLog
 from integration import lanes
@@ -29,17 +30,17 @@ class StandingFilter(LookupFilter):
 
 @admin.register(Portal)
 class PortalAdmin(ReadOnlyAdmin):
-    list_display = ["domain", "standing", "hold_reason", "hold_since", "licence", "calls", "open_calls", "failed_calls"]
+    list_display = ["domain", "standing", "hold_reason", "held_since", "licence", "calls", "open_calls", "failed_calls"]
     list_filter = [StandingFilter, "licence", "crm_mode"]
     search_fields = ["domain", "member_id"]
     ordering = ["domain"]
     actions = ["hold", "resume", "ring"]
     fields = [
-        *("domain", "member_id", "standing", "hold_reason", "hold_since", "uninstalled_at", "created_at"),
+        *("domain", "member_id", "standing", "hold_reason", "hold_since", "uninstalled_at", "made_at"),
         *("licence", "language", "time_zone", "crm_mode", "scope", "client_endpoint", "oauth_host"),
         *("token_user_id", "has_tokens", "paused_methods", "credentials", "more"),
     ]
-    readonly_fields = ["standing", "has_tokens", "credentials", "more"]
+    readonly_fields = ["standing", "made_at", "has_tokens", "credentials", "more"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request).defer("access_token", "refresh_token", "application_token")
@@ -54,6 +55,14 @@ class PortalAdmin(ReadOnlyAdmin):
         if row.uninstalled_at:
             return badge(_("приложение удалено"), "plain")
         return badge(_("остановлен"), "bad") if row.hold_reason else badge(_("работает"), "good")
+
+    @admin.display(description=gettext_lazy("остановлен с"), ordering="hold_since")
+    def held_since(self, row: Portal) -> str:
+        return show_moment(row.hold_since)
+
+    @admin.display(description=gettext_lazy("подключено"))
+    def made_at(self, row: Portal) -> str:
+        return show_moment(row.created_at)
 
     @admin.display(description=gettext_lazy("обращений"), ordering="call_count")
     def calls(self, row: Any) -> SafeString:

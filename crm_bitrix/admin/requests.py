@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from crm_bitrix.admin.journal import _ACTION_LOOKS, show_moment
 from crm_bitrix.models import BitrixItem, CrmAction, RequestLog, SyncRun
-from integration.admin.base import LookupFilter, PageAdmin, badge, link, row_url
+from integration.admin.base import LookupFilter, PageAdmin, PortalFilter, badge, link, row_url
 from integration.admin.dictionaries import GoneFilter, ItemAdmin
 from integration.admin.page import Page, Section, pretty
 from integration.admin.veil import client_names, veil_for
@@ -33,11 +33,20 @@ class StatusFilter(LookupFilter):
     }
 
 
-@admin.register(RequestLog)
-class RequestLogAdmin(PageAdmin):
-    list_display = ["at", "portal", "methods", "commands", "result", "duration_ms"]
-    list_filter = [StatusFilter, "at", "portal"]
+class OfPortalAdmin(PageAdmin):
+    """A journal of portals."""
+
     list_select_related = ["portal"]
+
+    @admin.display(description=gettext_lazy("портал"), ordering="portal__domain")
+    def portal_name(self, row: Any) -> str:
+        return row.portal.domain
+
+
+@admin.register(RequestLog)
+class RequestLogAdmin(OfPortalAdmin):
+    list_display = ["at", "portal_name", "methods", "commands", "result", "duration_ms"]
+    list_filter = [StatusFilter, "at", ("portal", PortalFilter)]
     search_fields = ["methods", "portal__domain"]
     ordering = ["-at", "-pk"]
 
@@ -62,7 +71,7 @@ class RequestLogAdmin(PageAdmin):
 @admin.register(CrmAction)
 class CrmActionAdmin(PageAdmin):
     list_display = ["about", "key", "method", "how", "sent_at", "done_at", "error"]
-    list_filter = ["state", "method", "communication__portal"]
+    list_filter = ["state", "method", ("communication__portal", PortalFilter)]
     list_select_related = ["communication"]
     search_fields = ["communication__uis_id", "key", "method", "communication__portal__domain"]
     ordering = ["-pk"]
@@ -96,7 +105,7 @@ class CrmActionAdmin(PageAdmin):
 
 @admin.register(BitrixItem)
 class BitrixItemAdmin(ItemAdmin):
-    list_filter = ["kind", GoneFilter, "portal"]
+    list_filter = ["kind", GoneFilter, ("portal", PortalFilter)]
     list_select_related = ["portal"]
     fields = ["portal", "kind", "code", "name", "content", "missing_since"]
 
@@ -106,10 +115,9 @@ class BitrixItemAdmin(ItemAdmin):
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(PageAdmin):
-    list_display = ["started_at", "portal", "how", "started_by", "finished_at", "error"]
-    list_filter = ["state", "started_at", "portal"]
-    list_select_related = ["portal"]
+class SyncRunAdmin(OfPortalAdmin):
+    list_display = ["started_at", "portal_name", "how", "started_by", "finished_at", "error"]
+    list_filter = ["state", "started_at", ("portal", PortalFilter)]
     ordering = ["-started_at", "-pk"]
 
     @admin.display(description=gettext_lazy("состояние"), ordering="state")

@@ -6,12 +6,14 @@ from django.contrib import admin, messages
 from django.db.models import CharField, JSONField, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Cast
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_bitrix.admin import forms
 from crm_bitrix.admin.checks import find_faults, record_change, refuse
 from crm_bitrix.models import BitrixItem
+from integration.admin.base import PortalFilter, link, row_url
 from integration.models import (
     Credential,
     EmployeeLink,
@@ -38,8 +40,12 @@ class ReadableJSON(admin.options.BaseModelAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, JSONField):
-            kwargs |= {"encoder": forms.PrettyJSON, "show_hidden_initial": False}
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+            own = {"form_class": forms.ReadableJSONField, "encoder": forms.PrettyJSON, "show_hidden_initial": False}
+            kwargs |= own
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "credential" and field is not None:
+            field.label = _("Подключение")
+        return field
 
 
 class PartInline(ReadableJSON, admin.StackedInline):
@@ -77,12 +83,16 @@ class MappingInline(PartInline):
 class SettingsAdmin(ReadableJSON, admin.ModelAdmin):
     """Rows of settings: saved, they are a new revision of their credential."""
 
-    list_filter = ["credential__portal"]
+    list_filter = [("credential__portal", PortalFilter)]
     list_select_related = ["credential__portal"]
     show_full_result_count = False
 
     class Media:
         css = {"all": ("integration/staff.css",)}
+
+    @admin.display(description=gettext_lazy("подключение"), ordering="credential")
+    def account(self, row: Any) -> SafeString:
+        return link(row_url(Credential, row.credential_id), row.credential)
 
     @admin.display(description=gettext_lazy("портал"), ordering="credential__portal__domain")
     def portal(self, row: Any) -> str:
@@ -107,18 +117,18 @@ class SettingsAdmin(ReadableJSON, admin.ModelAdmin):
 class StreamAdmin(SettingsAdmin):
     """The rules of a stream. A fault is refused with its path in the settings document."""
 
-    list_display = ["kind", "credential", "portal", "create_for", "create_what", "item", "default_responsible_id"]
-    list_filter = ["kind", "credential__portal"]
+    list_display = ["kind", "account", "portal", "create_for", "create_what", "item", "default_responsible_id"]
+    list_filter = ["kind", ("credential__portal", PortalFilter)]
     search_fields = ["credential__name", "credential__portal__domain"]
     ordering = ["credential", "kind"]
     form = forms.StreamForm
     inlines = [FilterInline, RuleInline, TitleInline, MappingInline]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        return ["credential", "kind"]
+        return ["account", "kind"]
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        return ["credential", "kind", *forms.StreamForm.base_fields]
+        return ["account", "kind", *forms.StreamForm.base_fields]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # every credential has its four
@@ -152,7 +162,7 @@ class StreamAdmin(SettingsAdmin):
 
 @admin.register(NumberSettings)
 class NumberSettingsAdmin(SettingsAdmin):
-    list_display = ["number", "credential", "portal", "source_id", "pipeline_id", "stage_id"]
+    list_display = ["number", "account", "portal", "source_id", "pipeline_id", "stage_id"]
     search_fields = ["number", "credential__name", "credential__portal__domain"]
     ordering = ["credential", "number"]
 
@@ -176,8 +186,8 @@ class _NumberForm(forms.forms.ModelForm):
 
 @admin.register(EmployeeLink)
 class EmployeeLinkAdmin(SettingsAdmin):
-    list_display = ["uis_name", "user_name", "how", "card", "line", "credential", "portal"]
-    list_filter = ["how", "card", "credential__portal"]
+    list_display = ["uis_name", "user_name", "how", "card", "line", "account", "portal"]
+    list_filter = ["how", "card", ("credential__portal", PortalFilter)]
     search_fields = ["=uis_employee_id", "=bitrix_user_id", "credential__name", "credential__portal__domain"]
     ordering = ["credential", "uis_employee_id"]
     fields = ["credential", "uis_employee_id", "bitrix_user_id", "card", "line", "how"]

@@ -1,6 +1,6 @@
 """What the pages of the staff share: journals that nobody edits, and pages that are read instead of forms."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 
 from integration.admin.page import Page
 from integration.admin.veil import ASKED, may_lift, note_reveal
@@ -52,8 +53,11 @@ class PageAdmin(ReadOnlyAdmin):
         """Personal data are shown when they are asked for; that is written down before they leave."""
         if obj is not None and ASKED in request.GET and may_lift(request):
             note_reveal(request, obj)
+        page = self.describe(request, obj)
         extra = {
-            "page": self.describe(request, obj),
+            "page": page,
+            "title": page.heading,
+            "subtitle": None,
             "can_operate": self.has_operate_permission(request),
             "can_reveal": may_lift(request) and ASKED not in request.GET,
             "is_revealed": may_lift(request) and ASKED in request.GET,
@@ -82,6 +86,22 @@ class LookupFilter(admin.SimpleListFilter):
         return rows.filter(answer[1]) if answer else rows
 
 
+class PortalFilter(admin.RelatedFieldListFilter):
+    """By portal, named in the language of the page."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = gettext_lazy("портал")
+
+
+class CredentialFilter(admin.RelatedOnlyFieldListFilter):
+    """By credential, named in the language of the page."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = gettext_lazy("подключение")
+
+
 def row_url(model: type[Model], pk: Any) -> str:
     """The address of a row's page."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
@@ -98,12 +118,11 @@ def link(url: str, text: Any) -> SafeString:
     return format_html('<a href="{}">{}</a>', url, text)
 
 
+def unbroken(text: Any) -> SafeString:
+    """A short text that stays on one line."""
+    return format_html('<span class="nowrap">{}</span>', text)
+
+
 def badge(text: Any, look: str) -> SafeString:
     """A state as a coloured word; `look` is good, bad, wait or plain."""
     return format_html('<span class="state state-{}">{}</span>', look, text)
-
-
-def each(rows: QuerySet[Any], act: Callable[[Any], bool]) -> tuple[int, int]:
-    """Do something for every row; how many it was done for, and how many there are."""
-    done = [act(row) for row in rows]
-    return sum(done), len(done)

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from integration.admin.base import LookupFilter, ReadOnlyAdmin
+from integration.admin.base import CredentialFilter, LookupFilter, ReadOnlyAdmin
 from integration.admin.page import pretty
 from integration.admin.veil import Veil
 from integration.models import UisItem
@@ -34,7 +34,7 @@ class ItemAdmin(ReadOnlyAdmin):
 
 @admin.register(UisItem)
 class UisItemAdmin(ItemAdmin):
-    list_filter = ["kind", GoneFilter, "credential"]
+    list_filter = ["kind", GoneFilter, ("credential", CredentialFilter)]
     list_select_related = ["credential"]
     fields = ["credential", "kind", "code", "name", "content", "missing_since"]
 

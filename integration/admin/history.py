@@ -7,8 +7,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from integration.admin.base import PageAdmin
-from integration.admin.page import Page, Section, pretty
+from integration.admin.base import CredentialFilter, PageAdmin
+from integration.admin.page import Page, Section, indented
 from integration.admin.veil import Veil
 from integration.models import SettingsRevision
 from integration.rules.document_keys import arrange
@@ -16,12 +16,16 @@ from integration.rules.document_keys import arrange
 
 @admin.register(SettingsRevision)
 class SettingsRevisionAdmin(PageAdmin):
-    list_display = ["number", "credential", "author_kind", "author", "note", "created_at"]
-    list_filter = ["author_kind", "created_at", ("credential", admin.RelatedOnlyFieldListFilter)]
+    list_display = ["number", "account", "author_kind", "author", "note", "created_at"]
+    list_filter = ["author_kind", "created_at", ("credential", CredentialFilter)]
     list_select_related = ["credential"]
     search_fields = ["author", "note", "credential__name", "credential__portal__domain"]
     search_help_text = gettext_lazy("автор, примечание, подключение или адрес портала")
     ordering = ["-pk"]
+
+    @admin.display(description=gettext_lazy("подключение"), ordering="credential")
+    def account(self, row: SettingsRevision) -> str:
+        return row.credential.name
 
     def describe(self, request: HttpRequest, row: SettingsRevision) -> Page:
         rows = (
@@ -31,7 +35,7 @@ class SettingsRevisionAdmin(PageAdmin):
             (_("Когда"), date_format(localtime(row.created_at), "DATETIME_FORMAT")),
         )
         document = arrange(row.document)
-        parts = tuple((name, pretty(Veil().value(part))) for name, part in document.items() if name != "about")
+        parts = tuple((name, indented(Veil().value(part))) for name, part in document.items() if name != "about")
         return Page(
             _("Редакция № {number}").format(number=row.number),
             sections=(Section(_("Кратко"), rows), Section(_("Документ настроек"), parts)),

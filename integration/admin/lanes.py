@@ -67,7 +67,7 @@ class LaneAdmin(ReadOnlyAdmin):
     def end_pause(self, request: HttpRequest, rows: QuerySet[Lane]) -> None:
         """The lane works on at once; if the trouble lasts, it pauses again by itself."""
         names = list(rows.values_list("name", flat=True))
-        Lane.objects.filter(name__in=names).update(paused_until=None, pause_reason="", failures=0)
+        Lane.objects.filter(name__in=names).update(paused_until=None, pause_reason="", failures=0, rung_at=None)
         for name in filter(is_drained, names):
             lanes.ring(name)
         self._say(request, len(names))

@@ -47,7 +47,33 @@ class Page:
 
 
 def pretty(value: Any) -> str:
-    """A JSON value for people: a plain one as it is, others indented."""
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, indent=2)
+    """A JSON value for people: one line per key, what is empty left out, references to other actions in words."""
+    return "\n".join(_lines(value)) if isinstance(value, dict) and not _is_reference(value) else _inline(value)
+
+
+def indented(value: Any) -> str:
+    """A JSON value as it is written in a file."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _lines(value: dict[str, Any]) -> list[str]:
+    lines = []
+    for key, part in value.items():
+        if isinstance(part, dict) and part and not _is_reference(part):
+            lines += [f"{key}:", *(f"    {line}" for line in _lines(part))]
+        elif part is not None:
+            lines.append(f"{key}: {_inline(part)}")
+    return lines
+
+
+def _inline(value: Any) -> str:
+    if _is_reference(value):
+        return "⟨{}.{}⟩".format(*value["$"]) if "$" in value else "".join(map(_inline, value["$+"]))
+    if isinstance(value, dict | list | bool):
+        return json.dumps(value, ensure_ascii=False)
     return "" if value is None else str(value)
+
+
+def _is_reference(value: Any) -> bool:
+    """Parameters point to results of earlier actions as {"$": [action, part]}, inside a text as {"$+": […]}."""
+    return isinstance(value, dict) and value.keys() in ({"$"}, {"$+"})

@@ -57,7 +57,7 @@ class Veil:
         if isinstance(value, list | tuple):
             return _HIDDEN if value and _TEXT_KEY.match(key.lower()) else [self.value(part, key) for part in value]
         if isinstance(value, int) and not isinstance(value, bool) and re.search("phone", key, re.IGNORECASE):
-            return mask_phone(str(value))
+            return _mask(str(value))
         return self._named(value, key) if isinstance(value, str) and value else value
 
     def _named(self, text: str, key: str) -> str:
@@ -66,8 +66,13 @@ class Veil:
         if _NAME_KEY.match(key):
             return initials(text)
         if _PHONE_KEY.search(key) and sum(map(str.isdigit, text)) >= 7 and not re.search("[A-Za-zА-я/]", text):
-            return mask_phone(text)
+            return _mask(text)
         return self.text(text)
+
+
+def _mask(number: str) -> str:
+    """UIS writes numbers without the plus, with which the area remains readable."""
+    return mask_phone(number if number.startswith("+") or len(number) < 11 else f"+{number}")
 
 
 def initials(name: str) -> str:
