@@ -8,7 +8,7 @@ import time
 
 from crm_bitrix.known import load_known
 from crm_bitrix.models import BitrixItem
-from integration.models import Credential
+from integration.models import Credential, UisItem
 from integration.rules.compiling import compile_ruleset
 from integration.rules.mapping_rows import Fields
 from integration.rules.ruleset import CardMoment, CrmMode, Employee, Ruleset
@@ -45,6 +45,7 @@ def build(credential: Credential, settings: Settings) -> Ruleset:
         active_user_ids=frozenset(active) if active else None,
         fallback_user_id=portal.token_user_id,
         fields=_fields(credential, settings),
+        own_numbers=_own_numbers(credential),
     )
 
 
@@ -53,6 +54,11 @@ def _employees(credential: Credential) -> dict[int, Employee]:
         link.uis_employee_id: Employee(link.bitrix_user_id, CardMoment(link.card), link.line or None)
         for link in credential.employee_links.all()
     }
+
+
+def _own_numbers(credential: Credential) -> tuple[str, ...]:
+    numbers = credential.uis_items.filter(kind=UisItem.Kind.NUMBER, missing_since__isnull=True).order_by("pk")
+    return tuple(code for code, data in numbers.values_list("code", "data") if data.get("is_active", True))
 
 
 def _fields(credential: Credential, settings: Settings) -> Fields:

@@ -23,6 +23,7 @@ def compile_ruleset(
     active_user_ids: frozenset[int] | None,
     fallback_user_id: int | None,
     fields: Fields,
+    own_numbers: tuple[str, ...] = (),
 ) -> Ruleset:
     """The ruleset of these settings. The other arguments are as in `Ruleset`."""
     telephony = settings.telephony
@@ -51,6 +52,7 @@ def compile_ruleset(
             missed_call_message=telephony.missed_call_message,
         ),
         fields=fields,
+        own_numbers=own_numbers,
     )
 
 

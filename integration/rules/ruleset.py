@@ -170,7 +170,8 @@ class Ruleset:
 
     `language` of built-in titles; `zone` of the UIS account; `country` of numbers without a code; `client_order`: which
     found object owns the event; `employees`: UIS employee id → employee; `active_user_ids`: None = never synchronised;
-    `fallback_user_id`: the connecting administrator; `fields`: object → code → field, for the mapping.
+    `fallback_user_id`: the connecting administrator; `fields`: object → code → field, for the mapping;
+    `own_numbers`: active virtual numbers (E.164), the oldest first, () = never synchronised.
     """
 
     revision: int
@@ -186,6 +187,7 @@ class Ruleset:
     fallback_user_id: int | None = None
     telephony: TelephonyOptions = TelephonyOptions()
     fields: Fields = field(default_factory=dict)
+    own_numbers: tuple[str, ...] = ()
 
     def bitrix_user_id(self, uis_employee_id: int | None) -> int | None:
         """The Bitrix24 user of a UIS employee; None if he is not matched."""
