@@ -5,7 +5,7 @@ repetition stands in one table, `METHODS`.
 """
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -56,6 +56,11 @@ class Question:
     def identity(self) -> str:
         """Equal for equal questions: those are asked once."""
         return repr((self.commands, self.client_keys))
+
+    @property
+    def certain(self) -> "Question":
+        """The question without the commands that refer to others: those only save a second question."""
+        return replace(self, commands=tuple(pair for pair in self.commands if not referred(pair[1].params)))
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,18 @@ class RecordLink:
 
 
 @dataclass(frozen=True)
+class DialRequest:
+    """A call that UIS is asked to start: at most once for a communication, and not after `until`.
+
+    `method` is the name of a function of `integration.uis_calls`, `params` its keyword arguments.
+    """
+
+    method: str
+    params: Mapping[str, Json]
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Plan:
     """A decision: what is still to be done, and how the communication stands once that is done.
 
@@ -148,6 +165,7 @@ class Plan:
     reason: str = ""
     actions: tuple[Action, ...] = ()
     records: tuple[RecordLink, ...] = ()
+    dial: DialRequest | None = None
     learned: Mapping[str, Json] = field(default_factory=dict)
     wake_at: datetime | None = None
     trace: tuple[Mapping[str, Json], ...] = ()
@@ -255,7 +273,7 @@ def _call(result: Json) -> Mapping[str, Json]:
 
 
 def _finished(result: Json) -> Mapping[str, Json]:
-    return {"CRM_ACTIVITY_ID": int(result.get("CRM_ACTIVITY_ID") or 0)}
+    return {"CALL_ID": str(result["CALL_ID"]), "CRM_ACTIVITY_ID": int(result.get("CRM_ACTIVITY_ID") or 0)}
 
 
 def _look_up_finished(params: Mapping[str, Json]) -> Command:

@@ -29,14 +29,18 @@ BRING_TOKENS = frozenset({APP_INSTALL, APP_UPDATE})
 
 @dataclass(frozen=True)
 class PortalEvent:
-    """`name` in upper case, "" when the body names none; `data` and `auth` as sent, every leaf a text."""
+    """`name` in upper case, "" when the body names none; `data` and `auth` as sent, every leaf a text.
+
+    `sent_at` is the portal's time of it as sent: seconds since 1970.
+    """
 
     name: str
     data: Mapping[str, Any]
     auth: Mapping[str, Any] = field(repr=False)
+    sent_at: str = ""
 
 
 def read_event(body: bytes) -> PortalEvent:
     """Read the body of an event. Raises BadForm."""
     form = parse(body)
-    return PortalEvent(text(form, "event").upper(), branch(form, "data"), branch(form, "auth"))
+    return PortalEvent(text(form, "event").upper(), branch(form, "data"), branch(form, "auth"), text(form, "ts"))

@@ -11,9 +11,10 @@ import time
 from collections.abc import Iterator
 
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from integration import lanes
-from integration.inbox import LANES, LaneKind
+from integration.inbox import CHORES, LANES, LaneKind
 from integration.models import Lane, Portal
 
 SLICE_SECONDS = 15.0
@@ -85,3 +86,5 @@ def tick() -> None:
     """Ring every lane that has due work; a lane that is drained, paused or rung already stays as it is."""
     for name in due_lanes():
         lanes.ring(name)
+    for chore in CHORES:
+        import_string(chore)()

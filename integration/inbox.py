@@ -24,12 +24,19 @@ class Kind:
 
     `parse(event) -> Observation` reads a notification, `decide(facts, done, ruleset, now) -> Decision` says what is to
     be done, `bonus_minutes(facts)` tells how urgent that is, `keep(communication, plan)` stores what else was planned.
+
+    Where a portal may ask UIS for one: `parse_request(request) -> Observation` reads what the portal asks for,
+    `parse_answer(event, received_at) -> Observation` what UIS said to that, and `may_be(facts of the request, facts)`
+    says whether UIS tells of what was asked for, before its answer to the request has come.
     """
 
     parse_name: str
     decide_name: str
     urgency_name: str
     keep_name: str
+    request_name: str = ""
+    answer_name: str = ""
+    match_name: str = ""
 
     @cached_property
     def parse(self) -> Any:
@@ -47,18 +54,37 @@ class Kind:
     def keep(self) -> Any:
         return import_string(self.keep_name)
 
+    @cached_property
+    def parse_request(self) -> Any:
+        return import_string(self.request_name)
+
+    @cached_property
+    def parse_answer(self) -> Any:
+        return import_string(self.answer_name)
+
+    @cached_property
+    def may_be(self) -> Any:
+        return import_string(self.match_name) if self.match_name else lambda _asked, _told: False
+
 
 KINDS: Mapping[str, Kind] = {
     "call": Kind(
         "telephony.events.parse_call",
         "telephony.plan.decide_call",
         "telephony.events.urgency",
-        "telephony.records.keep",
+        "telephony.keeping.keep",
+        "telephony.asked.parse_request",
+        "telephony.asked.parse_answer",
+        "telephony.asked.may_be",
     ),
 }
 
 URGENT_EVENTS = frozenset({"call_proceeding"})
 """Events that overtake what is being sent: somebody's phone rings."""
+
+
+CHORES: tuple[str, ...] = ("telephony.dialling.ring_due",)
+"""What the tick looks after besides the lanes, by dotted names."""
 
 
 @dataclass(frozen=True)

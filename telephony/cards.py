@@ -40,20 +40,21 @@ class Cards:
 
     `registration` is the action that registered the card; `opened_for` the user to whom a registration that is still
     to be sent will show it; `tried` how often it was ever planned to be shown to a user, whether or not the answer of
-    that came back.
+    that came back. `known_call_id` is that of a call which the portal has registered itself.
     """
 
     done: DoneActions
     registration: str
     opened_for: int | None = None
     tried: Mapping[str, int] = field(default_factory=dict)
+    known_call_id: str = ""
 
     def actions(self, users: frozenset[int], *, hidden_by_finish: int | None = None) -> list[Action]:
         """Show the card to these users, and take it from everybody else who has or may have it.
 
         `hidden_by_finish` is the user whose card goes with the end of the call.
         """
-        call_id = ResultOf(self.registration, "CALL_ID")
+        call_id = self.known_call_id or ResultOf(self.registration, "CALL_ID")
         actions = []
         for user_id in sorted(self._touched() | users):
             turn = self._hidden(user_id)

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from crm_bitrix.actions import DoneActions
+from crm_bitrix.actions import DoneActions, ResultOf
 from crm_bitrix.clients import Client
 from integration.rules.facts import Facts, StreamKind
 from integration.rules.responsible import Candidates, Choice, Talk
 from integration.rules.ruleset import Ruleset, StreamRules
-from telephony.cards import Cards, wanted
+from telephony import callback
+from telephony.asked import Asked, read_asked
+from telephony.cards import NEVER, RING, Cards, wanted
 from telephony.facts import CallFacts
 
 REPORT_WAIT = timedelta(seconds=90)
@@ -41,9 +43,32 @@ class Case:
         return self.call.is_over or (started is not None and self.now - started > LONGEST_CALL)
 
     @property
+    def longest(self) -> datetime:
+        """The moment after which the call is taken to be over."""
+        return (self.call.started_at or self.now) + LONGEST_CALL + timedelta(seconds=1)
+
+    @property
+    def asked(self) -> Asked | None:
+        """What the portal asked for, if it asked for this call: a click on a number, a callback."""
+        return read_asked(self.call.raw)
+
+    @property
+    def asking_user(self) -> int | None:
+        """Whose call it is that the portal asked for: who clicked, or who answers for callbacks."""
+        if self.asked is None or self.asked.is_click:
+            return self.asked.user_id if self.asked else None
+        remembered: int | None = self.call.raw.get(USER)
+        return remembered or callback.choose_user(self.ruleset, self.rules)
+
+    @property
+    def call_id(self) -> str | ResultOf:
+        """The call in the portal: our registration, or for a click the portal's own."""
+        return (self.asked.call_id if self.asked else "") or ResultOf("register", "CALL_ID")
+
+    @property
     def is_deferred(self) -> bool:
-        """Whether something is created is known only at the end."""
-        return self.rules.creates_at_end and not self.is_over
+        """Whether something is created is known only at the end. What the portal asked for is in the CRM already."""
+        return self.rules.creates_at_end and not self.is_over and self.asked is None
 
     @property
     def registration(self) -> str:
@@ -58,15 +83,32 @@ class Case:
 
     def cards(self, user_id: int | None = None) -> Cards:
         """The cards of the call; a registration that is still to be sent opens one for `user_id`."""
-        is_new = self.registration not in self.done and user_id in self.card_users
-        return Cards(self.done, self.registration, user_id if is_new else None, self.call.raw.get(SHOWN, {}))
+        call_id = self.asked.call_id if self.asked else ""
+        is_new = not call_id and self.registration not in self.done and user_id in self.card_users
+        tried = self.call.raw.get(SHOWN, {})
+        return Cards(self.done, self.registration, user_id if is_new else None, tried, call_id)
 
     @property
     def card_users(self) -> frozenset[int]:
         """The users before whom the card should be open now."""
         moments = {key: self.ruleset.card_moment(key) for key in self.ruleset.employees}
         users = map(self.user_of, wanted(self.call, moments) if not self.is_over else ())
-        return frozenset(user_id for user_id in users if user_id is not None)
+        return frozenset(user_id for user_id in users if user_id is not None) | self._waiting_users
+
+    @property
+    def _waiting_users(self) -> frozenset[int]:
+        """Who has asked for this call and waits for it: his card is open until somebody talks.
+
+        A callback's card opens with its registration, unless its user wants none.
+        """
+        asked = self.asked
+        if asked is None or self.is_over or self.call.answers or asked.told_as:
+            return frozenset()
+        user_id = self.asking_user
+        own = (key for key, employee in self.ruleset.employees.items() if employee.bitrix_user_id == user_id)
+        moment = next((self.ruleset.card_moment(key) for key in own), RING)
+        is_shown = moment == RING if asked.is_click else moment != NEVER
+        return frozenset({user_id}) if user_id is not None and is_shown else frozenset()
 
     @property
     def settled(self) -> dict[str, Any]:
@@ -100,6 +142,10 @@ def choose(case: Case, client: Client, known: Facts) -> Choice:
         Talk(case.user_of(talk.employee_id), talk.started_at, talk.seconds or 0, number)
         for number, talk in enumerate(call.talks)
     )
+    last = talker_id(call)
+    if not talks and case.is_over and last is not None:
+        # No talk was told, only the end of the call: who talked, and for how long in all.
+        talks = (Talk(case.user_of(last), call.started_at or case.now, call.talk_seconds),)
     candidates = Candidates(
         owners=client.owners,
         talks=talks,

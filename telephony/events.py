@@ -76,6 +76,7 @@ def parse_call(event: RawEvent, *, zone: tzinfo, received_at: datetime) -> Obser
         rank=_RANKS.get(event.name, Rank.LEG),
         at=at,
         facts=facts,
+        external_id=facts["external_id"],
         direction=facts["direction"],
         client_phone=phone,
         client_keys=(f"phone:{phone}",) if phone else (),
@@ -200,6 +201,7 @@ def _tag(is_set: bool) -> Callable[[Payload, datetime], Facts]:
 
 
 _READERS: Mapping[str, Callable[[Payload, datetime], Facts]] = {
+    "out_call_session": _leg("ring"),  # the employee who calls
     "call_proceeding": _leg("ring"),
     "call_connected": _leg("answer"),
     "call_disconnected": _leg_end,

@@ -114,7 +114,7 @@ def read_call(facts: Mapping[str, Any]) -> CallFacts:
     talk_seconds = end["talk_seconds"] if end.get("talk_seconds") is not None else sum(known)
     is_outgoing = facts.get("direction") == "out"
     return CallFacts(
-        session_id=facts["call_session_id"],
+        session_id=facts.get("call_session_id") or facts.get("external_id", ""),
         stream=StreamKind.OUTGOING if is_outgoing else StreamKind.INCOMING,
         phone=facts.get("contact_phone_number", ""),
         line=facts.get("virtual_phone_number", ""),

@@ -22,7 +22,7 @@ from integration.rules.facts import Facts, StreamKind
 from integration.rules.mapping import Mapped, map_fields
 from integration.rules.phones import show_phone
 from integration.rules.ruleset import Ruleset
-from telephony import corrections, creation, messages, missed
+from telephony import calling, corrections, creation, messages, missed, outcome
 from telephony.case import CLIENT, END, LONGEST_CALL, SEEN, SHOWN, USER, Case, choose, talker_id
 from telephony.facts import ANSWERED, CallFacts, FileLink, read_call, rule_facts
 
@@ -31,6 +31,8 @@ def decide_call(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, n
     """Say what is still to do for this call. Running it again with nothing new plans nothing."""
     call = read_call(facts)
     case = Case(call, done, ruleset, ruleset.streams[call.stream], now)
+    if calling.is_open(case):
+        return calling.decide(case)
     early = _nothing_to_do(case)
     if early is not None:
         return early
@@ -117,6 +119,8 @@ def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
     created = creation.create_actions(
         case.call, case.ruleset, client, title=title, responsible_id=responsible_id, mapped=mapped.values
     )
+    if case.asked:
+        created = []  # the object is there: the portal asked for the call from it
     trace = (*trace, *_mapping_trace(mapped.warnings))
     until = case.report_until
     is_ending = case.is_over and until is None
@@ -197,8 +201,9 @@ def _register(
     bound = creation.bound_to(client, created, case.done)
     is_finished_one = case.registration == "register"
     cards = case.cards(user_id)
+    own = [_registration(case, "register", user_id, bound=bound)]
     return [
-        _registration(case, "register", user_id, bound=bound),
+        *(calling.registration(case, user_id) if case.asked else own),
         *cards.actions(case.card_users, hidden_by_finish=hidden_by_finish if is_finished_one else None),
     ]
 
@@ -226,7 +231,7 @@ def _talker(case: Case) -> int | None:
 def _finish(case: Case, client: Client, created: list[Action], *, ends_with: int) -> list[Action]:
     """End the call in the portal; show it in the deal too, with what else there is to hear and to read."""
     call = case.call
-    call_id, activity_id = ResultOf("register", "CALL_ID"), ResultOf("finish", "CRM_ACTIVITY_ID")
+    call_id, activity_id = case.call_id, ResultOf("finish", "CRM_ACTIVITY_ID")
     actions = [
         payloads.finish_call(
             call_id=call_id,
@@ -235,7 +240,7 @@ def _finish(case: Case, client: Client, created: list[Action], *, ends_with: int
             status=_status(case),
         )
     ]
-    deal = creation.deal_of(client, created, case.done)
+    deal = calling.deal_of(case) or creation.deal_of(client, created, case.done)
     if deal is not None:
         actions.append(payloads.bind_activity("deal", deal, activity_id=activity_id, key="bind"))
     others = _files(case)[1:]
@@ -249,9 +254,10 @@ def _finish(case: Case, client: Client, created: list[Action], *, ends_with: int
 
 
 def _status(case: Case) -> str:
-    if case.call.is_answered:
-        return payloads.ANSWERED
-    return payloads.MISSED if case.call.stream is StreamKind.INCOMING else payloads.UNAVAILABLE
+    if case.is_missed and case.asked is None:
+        return payloads.MISSED
+    reason = str(case.call.report.get("finish_reason") or "")
+    return outcome.made_call_status(reason, is_answered=case.call.is_answered)
 
 
 def _notices(case: Case, client: Client, item: str | None, responsible_id: int) -> list[Action]:

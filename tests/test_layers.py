@@ -29,7 +29,10 @@ HOUSE = {*MAY_IMPORT, "tests"}
 PURE = (
     "integration/rules/*.py",
     "integration/events.py",
-    *(f"crm_bitrix/{name}.py" for name in ("actions", "batch", "clients", "owners", "payloads")),
+    *(
+        f"crm_bitrix/{name}.py"
+        for name in ("actions", "batch", "call_requests", "clients", "events", "owners", "payloads", "php_form")
+    ),
     *(
         f"{app}/{name}.py"
         for app in ("telephony", "chats")
@@ -37,7 +40,18 @@ PURE = (
     ),
     *(
         f"telephony/{name}.py"
-        for name in ("asked", "callback", "case", "click", "corrections", "missed", "outcome", "routing")
+        for name in (
+            "asked",
+            "callback",
+            "calling",
+            "case",
+            "click",
+            "corrections",
+            "missed",
+            "outcome",
+            "refusals",
+            "routing",
+        )
     ),
 )
 PURE_MAY_IMPORT = {"phonenumbers", *sys.stdlib_module_names} - {

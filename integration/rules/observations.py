@@ -42,6 +42,21 @@ class Observation:
     client_keys: tuple[str, ...] = ()
 
 
+def join(
+    facts: Mapping[str, Json], ranks: Mapping[str, Json], other: Mapping[str, Json], other_ranks: Mapping[str, Json]
+) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The facts and ranks of two communications that turn out to be one, as if all had been observed of the first.
+
+    Facts without a rank, which decisions have settled, stay with the communication they were settled for.
+    """
+    joined, joined_ranks = dict(facts), dict(ranks)
+    for name, rank in other_ranks.items():
+        known = (list(joined_ranks.get(name, [])), repr(joined.get(name)))
+        if name not in joined or (list(rank), repr(other[name])) > known:
+            joined[name], joined_ranks[name] = other[name], rank
+    return joined, joined_ranks
+
+
 def merge(
     facts: Mapping[str, Json], ranks: Mapping[str, Json], observed: Observation
 ) -> tuple[dict[str, Json], dict[str, Json]]:
@@ -50,11 +65,6 @@ def merge(
     The higher rank wins, then the later moment, then – so that the order of arrival never matters – the greater
     value. An absent value (None, "", empty list) never replaces one.
     """
-    merged, merged_ranks = dict(facts), dict(ranks)
-    for name, value in observed.facts.items():
-        if value in (None, "", [], {}):
-            continue
-        rank = [int(observed.rank), observed.at.isoformat()]
-        if name not in merged or (rank, repr(value)) > (list(merged_ranks[name]), repr(merged[name])):
-            merged[name], merged_ranks[name] = value, rank
-    return merged, merged_ranks
+    told = {name: value for name, value in observed.facts.items() if value not in (None, "", [], {})}
+    rank = [int(observed.rank), observed.at.isoformat()]
+    return join(facts, ranks, told, dict.fromkeys(told, rank))
