@@ -5,6 +5,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from integration.models import Portal
+from settings_ui.journal_models import Resend, Reveal
+
+__all__ = ["FrameSession", "Resend", "Reveal"]
 
 
 class FrameSession(models.Model):
