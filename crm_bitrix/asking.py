@@ -92,8 +92,12 @@ class Steps:
         return Failure(reason)
 
     def _ask(self, questions: Mapping[str, Question]) -> Mapping[str, Answer]:
-        answers: dict[str, Answer] = {}
-        for request in batch.pack(list(questions.values())):
+        """Ask all, in as few requests as hold them. When they do not fit into one, only what is certainly needed is
+        asked: what is found is then asked for by its number."""
+        is_crowded = sum(len(question.commands) for question in questions.values()) > batch.LIMIT
+        asked = [question.certain if is_crowded else question for question in questions.values()]
+        answers: list[Answer] = []
+        for request in batch.pack(asked):
             self.before_request()
             commands = {
                 f"q{number}_{name}": batch.prefixed(command, f"q{number}_")
@@ -104,8 +108,8 @@ class Steps:
             _raise_for_whole(results.values())
             for number, question in enumerate(request):
                 part = {name: results.get(f"q{number}_{name}", UNANSWERED) for name, _command in question.commands}
-                answers[question.identity] = Answer(part, self._links(question))
-        return answers
+                answers.append(Answer(part, self._links(question)))
+        return dict(zip(questions, answers, strict=True))
 
     def _links(self, question: Question) -> tuple[tuple[str, int], ...]:
         if not question.client_keys:

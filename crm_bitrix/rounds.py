@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from crm_bitrix import asking, sending
 from crm_bitrix.actions import Action, dump_params
+from crm_bitrix.batch import LIMIT
 from crm_bitrix.client import Client
 from crm_bitrix.errors import Cause, PortalError
 from crm_bitrix.fold import fold, has_urgent
@@ -32,8 +33,11 @@ from integration import lanes
 from integration.inbox import KINDS
 from integration.models import Communication, InboxEvent, Lane, Portal, State
 
-AT_ONCE = 40
+AT_ONCE = 50
 WAVE = 20
+"""Actions of one request: few are lost from sight together when its answer is. While requests are scarce – the bucket
+is fuller than `SCARCE` – a request carries as many as the portal takes."""
+SCARCE = 15.0
 UNCERTAIN = timedelta(seconds=5)
 ATTEMPTS = 4
 BACK_OFF_SECONDS = (30, 120, 600)
@@ -194,13 +198,19 @@ def send(current: Round, works: Sequence[Work]) -> bool:
     Raises PortalError when a wave failed as a whole: nothing of it has happened, or its outcome is unknown.
     """
     while True:
-        ready = list(_ready(current.portal, works))[: 1 if current.lane.is_single else WAVE]
+        ready = list(_ready(current.portal, works))[: _wave(current)]
         if not ready:
             return True
         if not any(work.is_urgent for work, _action in ready) and has_urgent(current.portal):
             return False
         current.hold()
         sending.send_wave(current.client, ready)
+
+
+def _wave(current: Round) -> int:
+    if current.lane.is_single:
+        return 1
+    return LIMIT if lanes.level(current.portal.live_lane) > SCARCE else WAVE
 
 
 def _ready(portal: Portal, works: Sequence[Work]) -> Iterator[tuple[Work, CrmAction]]:

@@ -92,6 +92,17 @@ def settle(name: str) -> None:
     )
 
 
+def level(bucket: str) -> float:
+    """How full the bucket is now."""
+    lane = Lane.objects.get(name=bucket)
+    return _leaked(lane, timezone.now())
+
+
+def _leaked(lane: Lane, now: datetime) -> float:
+    passed = (now - lane.bucket_at).total_seconds() if lane.bucket_at else 0.0
+    return max(0.0, lane.bucket_level - passed * LEAK_PER_SECOND)
+
+
 def take(bucket: str, *, level: float) -> datetime | None:
     """Take one request out of the bucket that the named lane keeps for its portal.
 
@@ -100,8 +111,7 @@ def take(bucket: str, *, level: float) -> datetime | None:
     while True:
         now = timezone.now()
         lane = Lane.objects.get(name=bucket)
-        passed = (now - lane.bucket_at).total_seconds() if lane.bucket_at else 0.0
-        filled = max(0.0, lane.bucket_level - passed * LEAK_PER_SECOND) + 1
+        filled = _leaked(lane, now) + 1
         if filled > level:
             return now + timedelta(seconds=(filled - level) / LEAK_PER_SECOND)
         unchanged = Lane.objects.filter(name=bucket, bucket_level=lane.bucket_level, bucket_at=lane.bucket_at)
