@@ -30,7 +30,7 @@ def create_item(
     responsible_id: int,
     title: str = "",
     name: str = "",
-    phone: str = "",
+    contacts: Sequence[Mapping[str, Json]] = (),
     source_id: str = "",
     source_description: str = "",
     stage_id: str = "",
@@ -41,7 +41,8 @@ def create_item(
 ) -> Action:
     """Make a lead, deal or contact with everything it should have from birth. The action's key is the item's name.
 
-    `origin` identifies the communication; by it the object is found again when the answer was lost.
+    `origin` identifies the communication; by it the object is found again when the answer was lost. `contacts` are
+    rows of multifields: phones, e-mails, messengers.
     """
     own = {
         "title": title,
@@ -52,14 +53,14 @@ def create_item(
         "sourceDescription": source_description,
         "contactId": contact_id,
         "companyId": company_id,
-        "fm": [phone_field(phone)] if phone else None,
+        "fm": [dict(row) for row in contacts] or None,
     }
     params = {
         "entityTypeId": ENTITY_TYPE_ID[item],
         "useOriginalUfNames": "Y",
         "fields": {
             **{key: value for key, value in own.items() if value not in ("", None)},
-            **_mapped(fields or {}, phone),
+            **_mapped(fields or {}, contacts),
             "assignedById": responsible_id,
             "opened": "Y",
             "originatorId": ORIGINATOR,
@@ -69,12 +70,13 @@ def create_item(
     return Action(key=item, method="crm.item.add", params=params, creates=item)
 
 
-def _mapped(fields: Mapping[str, Json], phone: str) -> dict[str, Json]:
+def _mapped(fields: Mapping[str, Json], contacts: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
     """Mapped fields of an object that is created; its own phone stays the first of its phones."""
-    if "fm" not in fields or not phone:
+    if "fm" not in fields or not contacts:
         return dict(fields)
-    others = [entry for entry in fields["fm"] if entry.get("value") != phone]
-    return {**fields, "fm": [phone_field(phone), *others]}
+    own = {row["value"] for row in contacts}
+    others = [row for row in fields["fm"] if row.get("value") not in own]
+    return {**fields, "fm": [*map(dict, contacts), *others]}
 
 
 def item_fields(*, title: str, responsible_id: int) -> dict[str, Json]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from crm_bitrix import payloads
 from crm_bitrix.actions import Joined
+from crm_bitrix.notices import object_notice
 from crm_bitrix.payloads import Id
 from integration.rules.phones import show_phone
 
@@ -13,20 +13,12 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "created": "Новое обращение по телефону",
         "hidden": "Звонок со скрытого номера: в CRM не создан, перезвонить по нему нельзя",
         "records": "Другие записи этого звонка",
-        "lead": "лид",
-        "deal": "сделка",
-        "contact": "контакт",
-        "company": "компания",
     },
     "en": {
         "missed": "Missed call",
         "created": "New call",
         "hidden": "A call from a hidden number: nothing was created in the CRM, it cannot be called back",
         "records": "Other records of this call",
-        "lead": "lead",
-        "deal": "deal",
-        "contact": "contact",
-        "company": "company",
     },
 }
 
@@ -38,11 +30,7 @@ def word(code: str, language: str) -> str:
 
 def notice(code: str, *, language: str, detail: str, item: tuple[str, Id] | None) -> Joined:
     """A notification: what happened, with whom, and a link to the object it concerns."""
-    head = f"{word(code, language)}: {detail}"
-    if item is None:
-        return Joined((head,))
-    kind, item_id = item
-    return Joined((f"{head} – ", *payloads.item_link(kind, item_id, word(kind, language)).parts))
+    return object_notice(f"{word(code, language)}: {detail}", language=language, item=item)
 
 
 def missed_text(phone: str, language: str) -> str:

@@ -10,16 +10,16 @@ Deciding again with nothing new plans nothing: what is done is told by `done`, a
 found, whom the call was registered for, how it ended – is remembered in facts of the names `crm:…`.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from crm_bitrix import payloads
 from crm_bitrix.actions import Action, Answer, Decision, DoneActions, Plan, Question, RecordLink, ResultOf
 from crm_bitrix.clients import Client, find_client, load_client
-from integration.rules.conditions import flatten_trace
+from crm_bitrix.corrections import map_new, warning_trace
 from integration.rules.facts import Facts, StreamKind
-from integration.rules.mapping import Mapped, map_fields
+from integration.rules.filtering import refuse
 from integration.rules.phones import show_phone
 from integration.rules.ruleset import Ruleset
 from telephony import calling, corrections, creation, messages, missed, outcome
@@ -87,17 +87,11 @@ def _filter(case: Case, known: Facts) -> Plan | None:
     check = case.rules.filter
     if check is None or "register" in case.done or (case.rules.filter_needs_end and not case.is_over):
         return None
-    outcome = check(known)
-    if outcome.passed:
+    refused = refuse(check, known)
+    if refused is None:
         return None
-    conditions = flatten_trace(outcome)
-    failed: Mapping[str, Any] = next((row for row in conditions if not row["passed"]), {})
-    return Plan(
-        "ignored",
-        f"не прошёл фильтр: {failed.get('fact')} {failed.get('op')} {failed.get('value')}",
-        actions=tuple(case.cards().actions(frozenset())),
-        trace=({"step": "filter", "passed": False, "conditions": conditions},),
-    )
+    hidden = tuple(case.cards().actions(frozenset()))
+    return Plan("ignored", refused.reason, actions=hidden, trace=(refused.trace,))
 
 
 def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
@@ -115,13 +109,13 @@ def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
         shown = _show_only(case, user_id)
         return Plan("waiting", "идёт звонок", tuple(shown), learned=learned, wake_at=_longest(case), trace=trace)
     learned[CLIENT] = client.dump()
-    mapped = _map_new(case, known)
+    mapped = map_new(case.ruleset, case.rules, known, at_end=case.is_over)
     created = creation.create_actions(
         case.call, case.ruleset, client, title=title, responsible_id=responsible_id, mapped=mapped.values
     )
     if case.asked:
         created = []  # the object is there: the portal asked for the call from it
-    trace = (*trace, *_mapping_trace(mapped.warnings))
+    trace = (*trace, *warning_trace(mapped.warnings))
     until = case.report_until
     is_ending = case.is_over and until is None
     ends_with = _talker(case) or responsible_id
@@ -147,28 +141,10 @@ def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
         (*actions, *ending),
         records=_records(case),
         learned=learned,
-        trace=(*trace, *_mapping_trace(warnings)),
+        trace=(*trace, *warning_trace(warnings)),
         responsible_id=responsible_id,
         crm_object=client.main.code if client.main else "",
     )
-
-
-def _map_new(case: Case, known: Facts) -> Mapped:
-    """The mapped fields of what this call creates."""
-    return map_fields(
-        case.rules.mapping,
-        facts=known,
-        fields=case.ruleset.fields,
-        when="create",
-        current=None,
-        zone=case.ruleset.zone,
-        at_end=case.is_over,
-        country=case.ruleset.country,
-    )
-
-
-def _mapping_trace(warnings: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
-    return ({"step": "mapping", "warnings": list(warnings)},) if warnings else ()
 
 
 def _title(case: Case, known: Facts) -> str:

@@ -29,10 +29,8 @@ HOUSE = {*MAY_IMPORT, "tests"}
 PURE = (
     "integration/rules/*.py",
     "integration/events.py",
-    *(
-        f"crm_bitrix/{name}.py"
-        for name in ("actions", "batch", "call_requests", "clients", "events", "owners", "payloads", "php_form")
-    ),
+    *(f"crm_bitrix/{name}.py" for name in ("actions", "batch", "call_requests", "clients", "corrections", "creation")),
+    *(f"crm_bitrix/{name}.py" for name in ("events", "notices", "owners", "payloads", "php_form")),
     *(
         f"{app}/{name}.py"
         for app in ("telephony", "chats")

@@ -1,0 +1,158 @@
+"""What the end of a communication changes in CRM objects: title, responsible, mapped fields. Pure.
+
+Objects that it has made are corrected only where nobody has changed them since. Objects that were there before
+get mapped fields by their policies, and another responsible only if the administrator has opted in.
+"""
+
+from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crm_bitrix import payloads
+from crm_bitrix.actions import Action, Answer, DoneActions, Question
+from crm_bitrix.clients import Client, ask_objects
+from integration.rules.facts import Facts
+from integration.rules.mapping import MULTIFIELD_KEY, Mapped, map_fields
+from integration.rules.mapping_rows import Policy
+from integration.rules.ruleset import Ruleset, StreamRules
+
+Changes = Mapping[str, Mapping[str, Any]]
+"""Object ("lead:12") → field → value."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A communication whose end is known: what was done for it, by which rules, and what they read of it."""
+
+    done: DoneActions
+    ruleset: Ruleset
+    rules: StreamRules
+    known: Facts
+
+
+def map_new(ruleset: Ruleset, rules: StreamRules, known: Facts, *, at_end: bool) -> Mapped:
+    """The mapped fields of what a communication creates."""
+    return map_fields(
+        rules.mapping,
+        facts=known,
+        fields=ruleset.fields,
+        when="create",
+        current=None,
+        zone=ruleset.zone,
+        at_end=at_end,
+        country=ruleset.country,
+    )
+
+
+def warning_trace(warnings: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """Warnings of the mapping for the journal."""
+    return ({"step": "mapping", "warnings": list(warnings)},) if warnings else ()
+
+
+def find_changes(
+    case: Ending,
+    client: Client,
+    *,
+    title: str,
+    responsible_id: int,
+    contacts: Sequence[Mapping[str, Any]] = (),
+) -> Generator[Question, Answer, tuple[Changes, tuple[Mapping[str, Any], ...]]]:
+    """The changes of the end, and warnings of the mapping for the journal.
+
+    `contacts` are the multifields of the client as they are known at the end: what was told only since his object was
+    made is added to it.
+    """
+    made = {kind: case.done[kind].result["id"] for kind in ("lead", "deal", "contact") if kind in case.done}
+    found = {item.type: item.id for item in _found(client) if item.type not in made}
+    wanted = payloads.item_fields(title=title, responsible_id=responsible_id)
+    differing = {kind: _differing(case, kind, wanted) for kind in made}
+    added = {kind: _added(case, kind, contacts) for kind in made}
+    asked = {
+        kind: number for kind, number in made.items() if differing[kind] or added[kind] or _has_end_rows(case, kind)
+    }
+    asked |= {kind: number for kind, number in found.items() if _has_found_rows(case, kind)}
+    owned = {kind: number for kind, number in found.items() if kind in case.rules.change_responsible_of}
+    if not (asked or owned):
+        return {}, ()
+    current = yield from ask_objects(tuple((asked | owned).items()))
+    mapped_made = _map(case, when="create", current=current, objects=asked.keys() & made.keys())
+    mapped_found = _map(case, when="found", current=current, objects=asked.keys() & found.keys())
+    changes = {}
+    for kind, number in (asked | owned).items():
+        present = current.get(kind)
+        if present is None:
+            continue  # deleted since
+        fields = {**mapped_made.values.get(kind, {}), **mapped_found.values.get(kind, {})}
+        if kind in made:
+            fields |= {name: wanted[name] for name, old in differing[kind].items() if _equal(present.get(name), old)}
+            if rows := _missing(added[kind], present, fields):
+                fields[MULTIFIELD_KEY] = [*fields.get(MULTIFIELD_KEY, ()), *rows]
+        elif kind in owned and not _equal(present.get(payloads.RESPONSIBLE), responsible_id):
+            fields[payloads.RESPONSIBLE] = responsible_id
+        if fields:
+            changes[f"{kind}:{number}"] = fields
+    return changes, (*mapped_made.warnings, *mapped_found.warnings)
+
+
+def correction_actions(changes: Changes) -> list[Action]:
+    """The updates that bring these changes."""
+    actions = []
+    for code, fields in changes.items():
+        kind, _, number = code.partition(":")
+        actions.append(payloads.update_item(kind, int(number), fields, key=f"correct:{kind}"))
+    return actions
+
+
+def _found(client: Client) -> tuple[Any, ...]:
+    main = (client.main,) if client.main else ()
+    return (*main, *client.open_deals[:1])
+
+
+def _differing(case: Ending, kind: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Field → what we wrote, where the end wants something else. A contact has no title of ours."""
+    written = case.done[kind].params["fields"]
+    return {name: written[name] for name, value in wanted.items() if name in written and written[name] != value}
+
+
+def _added(case: Ending, kind: str, contacts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Contacts of the client that his object did not get at birth: only an object that stands for him has any."""
+    fields = case.done[kind].params["fields"]
+    if kind == "deal" or fields.get("contactId") or fields.get("companyId"):
+        return []
+    known = {row.get("value") for row in fields.get(MULTIFIELD_KEY, ())}
+    return [row for row in contacts if row["value"] not in known]
+
+
+def _missing(
+    rows: Sequence[Mapping[str, Any]], present: Mapping[str, Any], fields: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """Those of the rows that the object does not have, nor gets by the mapping."""
+    have = {str(row.get("value")) for row in (*(present.get(MULTIFIELD_KEY) or ()), *fields.get(MULTIFIELD_KEY, ()))}
+    return [row for row in rows if row["value"] not in have]
+
+
+def _has_end_rows(case: Ending, kind: str) -> bool:
+    return any(row.is_end_fact for row in case.rules.mapping if row.object == kind)
+
+
+def _has_found_rows(case: Ending, kind: str) -> bool:
+    return any(row.policy is not Policy.CREATE for row in case.rules.mapping if row.object == kind)
+
+
+def _map(case: Ending, *, when: str, current: Mapping[str, Any], objects: Collection[str]) -> Mapped:
+    return map_fields(
+        case.rules.mapping,
+        facts=case.known,
+        fields=case.ruleset.fields,
+        when=when,
+        current=current,
+        zone=case.ruleset.zone,
+        at_end=True,
+        country=case.ruleset.country,
+        objects=tuple(objects),
+        only_end_facts=when == "create",
+    )
+
+
+def _equal(present: Any, expected: Any) -> bool:
+    return str(present) == str(expected)
