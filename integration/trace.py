@@ -61,6 +61,7 @@ OBJECT_NAMES: Mapping[str, object] = {
     "company": gettext_lazy("компания"),
 }
 
+FILTERED = gettext_noop("не прошёл фильтр")
 # The reasons that decisions store as they are. Of one with particulars behind a colon only the head is translated.
 REASONS = (
     gettext_noop("создан лид"),
@@ -74,7 +75,7 @@ REASONS = (
     gettext_noop("внутренний звонок: в CRM не передаётся"),
     gettext_noop("интеграция или вкладка «Телефония» выключена"),
     gettext_noop("некому быть ответственным: назначьте ответственного по умолчанию"),
-    gettext_noop("не прошёл фильтр"),
+    FILTERED,
     gettext_noop("исход неизвестен, проверяем"),
     gettext_noop("метод портала отдыхает: исчерпано время работы"),
     gettext_noop("внутренняя ошибка при чтении, см. журнал сервера"),
@@ -126,6 +127,10 @@ def show_reason(reason: str) -> str:
         return ""
     translated = _(reason)
     head, colon, rest = reason.partition(": ")
+    if head == FILTERED:
+        fact, _blank, question = rest.partition(" ")
+        operator, _blank, value = question.partition(" ")
+        rest = f"{fact_name(fact)} {operator_name(operator)} {value}".strip()
     return translated if translated != reason or not colon else f"{_(head)}: {rest}"
 
 

@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -48,19 +49,15 @@ def say_records(page: admin.ModelAdmin, request: HttpRequest, count: int) -> Non
 @admin.register(Call)
 class CallAdmin(CommunicationAdmin):
     list_display = [
-        *("when", "client", "way", "result", "outcome", "short_reason", "crm"),
+        *("when", "client", "way", "outcome", "short_reason", "crm"),
         *("responsible", "attempts", "portal_name"),
     ]
     list_filter = ["state", DirectionFilter, "started_at", ("portal", PortalFilter)]
     actions = ["process_again", "send_records_again"]
 
-    @admin.display(description=gettext_lazy("направление"), ordering="direction")
-    def way(self, row: Any) -> str:
-        return str(DIRECTIONS.get(row.direction, "—"))
-
-    @admin.display(description=gettext_lazy("результат"))
-    def result(self, row: Any) -> str:
-        return show_result(row)
+    @admin.display(description=gettext_lazy("звонок"), ordering="direction")
+    def way(self, row: Any) -> SafeString:
+        return format_html("{}<br>{}", DIRECTIONS.get(row.direction, "—"), show_result(row))
 
     @admin.action(description=gettext_lazy("Передать запись ещё раз"), permissions=["operate"])
     def send_records_again(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:

@@ -78,5 +78,6 @@ class LaneAdmin(ReadOnlyAdmin):
 
 
 def is_drained(name: str) -> bool:
-    """Say whether this row is a lane with work; rows of UIS accounts only count points."""
-    return name.rpartition(":")[2] in LANES
+    """Say whether something drains a lane of this name: one that nobody knows must not reach the queue."""
+    side, _owner, *part = name.split(":")
+    return not {":".join((side, "{}", *part)), *part}.isdisjoint(LANES)
