@@ -14,6 +14,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from rest_framework.authtoken.models import TokenProxy
 
 from crm_bitrix import synchronise
 from crm_bitrix.admin.checks import record_change
@@ -343,6 +344,11 @@ def test_a_new_secret_is_shown_once_and_works(world: Product, staff: Client):
     act(staff, "drop_secret", credential)
     credential.refresh_from_db()
     assert not credential.accepts_secret(world.secret, now=timezone.now())
+
+
+def test_keys_of_api_tokens_have_no_page(staff: Client):
+    assert not admin.site.is_registered(TokenProxy)
+    assert staff.get("/admin/authtoken/tokenproxy/").status_code == 404
 
 
 # --- settings -------------------------------------------------------------------------------------------------------

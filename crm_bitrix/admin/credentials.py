@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Max, Model, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -89,7 +89,8 @@ class CredentialAdmin(admin.ModelAdmin):
 
     @admin.display(description=gettext_lazy("последнее уведомление"))
     def last_event_at(self, row: Credential) -> str:
-        return show_moment(InboxEvent.objects.filter(channel=row.channel).aggregate(at=Max("received_at"))["at"])
+        newest = InboxEvent.objects.filter(channel=row.channel).order_by("-pk")
+        return show_moment(newest.values_list("received_at", flat=True).first())
 
     @admin.display(description=gettext_lazy("прежний адрес работает до"))
     def previous_secret_until(self, row: Credential) -> str:

@@ -2,14 +2,18 @@
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
+from rest_framework.authtoken.models import TokenProxy
 
 from integration.admin.dictionaries import UisItemAdmin
 from integration.admin.history import SettingsRevisionAdmin
 from integration.admin.inbox import InboxEventAdmin
 from integration.admin.lanes import LaneAdmin
-from integration.admin.tokens import TokenAdmin
 
-__all__ = ["InboxEventAdmin", "LaneAdmin", "SettingsRevisionAdmin", "TokenAdmin", "UisItemAdmin"]
+__all__ = ["InboxEventAdmin", "LaneAdmin", "SettingsRevisionAdmin", "UisItemAdmin"]
+
+if admin.site.is_registered(TokenProxy):
+    # The framework's page shows the keys, and a token calls itself by its key; `drf_create_token -r` replaces one.
+    admin.site.unregister(TokenProxy)
 
 admin.site.site_header = "UIS ↔ Битрикс24"
 admin.site.site_title = "UIS ↔ Битрикс24"
