@@ -1,0 +1,198 @@
+"""A rehearsal decides as the service would by settings that need not be saved, and leaves nothing behind."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+
+from crm_bitrix.known import load_known
+from crm_bitrix.models import CrmAction
+from integration.models import ClientLink, Communication, Credential, InboxEvent, Portal, SettingsRevision, UisItem
+from integration.settings_document import export_document, read_document, read_settings
+from settings_ui.models import FrameSession
+from settings_ui.rehearsal import compare, rehearse
+from settings_ui.rehearsal_imaginary import ImaginaryCall
+from tests.conftest import set_filter, set_title
+from tests.frame_posts import open_frame, token_of
+
+PETR, ANNA = 700101, 700102
+NEW_PHONE, KNOWN_PHONE = "79001112233", "79000000001"
+NUMBER = "+74950000010"
+PATH = "/bitrix24/app/rehearsal/"
+
+
+def edited(product, **changes):
+    """The document of the settings, with these keys of the incoming stream changed."""
+    from django.utils import timezone
+
+    credential = product.credential
+    document = export_document(credential, known=load_known(credential), now=timezone.now())
+    document["telephony"]["incoming"] |= changes
+    return document
+
+
+def settings_of(product, **changes):
+    known = load_known(product.credential)
+    parsed = read_document(product.credential, json.dumps(edited(product, **changes)), known=known)
+    assert parsed.settings is not None, parsed.faults
+    return parsed.settings
+
+
+def only(fact, op, value):
+    return {"all": [{"fact": fact, "op": op, "value": value}]}
+
+
+def to_anna(when=None):
+    return {"rules": [{"name": "Анне", "when": when, "assign": {"to": "user", "user": 15}}], "default": 1}
+
+
+def snapshot():
+    """Everything a rehearsal could spoil."""
+    models = (Communication, CrmAction, ClientLink, InboxEvent, SettingsRevision, Credential, Portal)
+    return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+@pytest.fixture(autouse=True)
+def dictionaries(product):
+    """What the settings document refers to."""
+    for code, name in ((PETR, "Иванов Пётр"), (ANNA, "Смирнова Анна")):
+        UisItem.objects.create(credential=product.credential, kind="employee", code=str(code), name=name)
+
+
+@pytest.fixture
+def admin(product):
+    return token_of(open_frame(product.client, product.sandbox))
+
+
+def post(product, token, **data):
+    return product.client.post(PATH, data, headers={"x-app-session": token})
+
+
+def test_rehearsal_of_a_call_plans_what_was_done_and_asks_nobody(product):
+    set_title(product.stream(), "answered", "Звонок {{contact_phone_number}}")
+    story = product.play("answered_call", client_phone=NEW_PHONE, employees=[PETR])
+    product.pass_time()
+    call = product.call(story)
+    done = list(call.actions.order_by("seq").values_list("key", flat=True))
+    product.sandbox.portal.clear_log()
+    before = snapshot()
+    played = rehearse(product.credential, call, read_settings(product.credential))
+    assert not product.sandbox.portal.requests
+    assert snapshot() == before
+    keys = [action.key for action in played.commands]
+    assert {"lead", "register", "finish"} <= set(keys) <= {*done, "notify"}, (keys, done)
+    assert played.plan.state == "done"
+    assert (played.passed, played.responsible_id) == (True, call.responsible_id)
+    assert played.title == "Звонок +7 900 111-22-33"
+    assert played.is_client_known
+
+
+def test_edited_filter_title_and_responsible_are_played(product):
+    story = product.play("answered_call", client_phone=NEW_PHONE, employees=[PETR])
+    call = product.call(story)
+    kept_out = settings_of(product, filter=only("contact_phone_number", "starts", "+7495"))
+    played = rehearse(product.credential, call, kept_out)
+    assert (played.passed, played.plan.state) == (False, "ignored")
+    assert played.trace[0]["conditions"][0]["passed"] is False
+    assert played.commands == ()
+    let_in = settings_of(
+        product,
+        filter=only("contact_phone_number", "starts", "+7900"),
+        responsible=to_anna(only("result", "eq", "answered")),
+    )
+    played = rehearse(product.credential, call, let_in)
+    assert played.trace[0]["step"] == "filter"
+    assert played.trace[0]["conditions"][0]["passed"] is True
+    assert played.responsible_id == 15
+
+
+def test_known_client_is_remembered_and_the_portal_is_not_searched(product):
+    story = product.play("answered_call", client_phone=KNOWN_PHONE, employees=[PETR])
+    call = product.call(story)
+    product.sandbox.portal.clear_log()
+    played = rehearse(product.credential, call, read_settings(product.credential))
+    found = next(entry for entry in played.trace if entry["step"] == "client")
+    assert found == next(entry for entry in call.trace if entry["step"] == "client")
+    assert not product.sandbox.portal.requests
+
+
+def test_change_of_owners_is_played_from_the_remembered_owner(product):
+    story = product.play("answered_call", client_phone=KNOWN_PHONE, employees=[PETR])
+    call = product.call(story)
+    kind = call.facts["crm:client"]["candidates"][0]["type"]
+    played = rehearse(
+        product.credential,
+        call,
+        settings_of(
+            product,
+            change_responsible_of=[kind],
+            responsible=to_anna(),
+        ),
+    )
+    assert f"correct:{kind}" in [action.key for action in played.commands]
+    assert "crm.item.get" in played.not_asked
+
+
+def test_integration_that_is_off_is_played_as_if_it_were_on_and_says_so(product):
+    product.credential.tabs.update(is_active=False)
+    played = rehearse(product.credential, ImaginaryCall("+79001112233", NUMBER), read_settings(product.credential))
+    assert (played.is_active, played.passed) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("result", "direction", "expected"),
+    [("answered", "in", "200"), ("missed", "in", "304"), ("unanswered", "out", "480")],
+)
+def test_imaginary_call_is_played_to_its_end(product, result, direction, expected):
+    call = ImaginaryCall("+79001112233", NUMBER, direction=direction, result=result, employee_id=PETR)
+    played = rehearse(product.credential, call, read_settings(product.credential))
+    finish = next(action for action in played.commands if action.key == "finish")
+    assert finish.params["STATUS_CODE"] == expected
+    assert played.is_client_known is False
+    assert Communication.objects.count() == 0
+
+
+def test_imaginary_call_of_a_client_we_know_finds_him(product):
+    ClientLink.objects.create(portal=product.portal, key="phone:+79001112233", object_type="contact", object_id=77)
+    call = ImaginaryCall("+79001112233", NUMBER, employee_id=PETR)
+    played = rehearse(product.credential, call, read_settings(product.credential))
+    assert played.trace[0]["candidates"] == ["contact:77"]
+    assert "lead" not in [action.key for action in played.commands]
+
+
+def test_mapped_fields_are_told(product):
+    from crm_bitrix.models import BitrixItem
+
+    data = {"object": "lead", "field": "comments", "type": "text"}
+    BitrixItem.objects.create(portal=product.portal, kind="field", code="lead.comments", name="Комментарий", data=data)
+    row = {"fact": "virtual_phone_number", "object": "lead", "field": "comments", "policy": "create"}
+    call = ImaginaryCall("+79001112233", NUMBER, employee_id=PETR)
+    played = rehearse(product.credential, call, settings_of(product, mapping=[row]))
+    assert [dataclasses.astuple(one) for one in played.fields] == [("lead", "comments", "+74950000010")]
+
+
+def test_last_events_was_and_would_be(product, django_assert_max_num_queries):
+    for phone in (NEW_PHONE, "79161234567", "79001112244"):
+        product.play("answered_call", client_phone=phone, employees=[PETR])
+        product.pass_time()
+    after = settings_of(
+        product,
+        filter=only("contact_phone_number", "starts", "+7900"),
+        responsible=to_anna(),
+    )
+    before = snapshot()
+    with django_assert_max_num_queries(60):
+        summary = compare(product.credential, after)
+    assert (summary.total, summary.passed) == (3, (3, 2))
+    assert summary.responsible_changed == 2
+    assert summary.title_changed == 0
+    assert len(summary.changed) == 3
+    assert snapshot() == before
+
+
+def test_same_settings_change_nothing_of_the_last_events(product):
+    set_filter(product.stream(), only("contact_phone_number", "starts", "+7495"))
+    product.play("answered_call", client_phone=NEW_PHONE, employees=[PETR])
+    summary = compare(product.credential, read_settings(product.credential))
+    assert (summary.total, summary.passed, summary.changed) == (1, (0, 0), ())
