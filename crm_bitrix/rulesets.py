@@ -11,7 +11,7 @@ from crm_bitrix.models import BitrixItem
 from integration.models import Credential, UisItem
 from integration.rules.compiling import compile_ruleset
 from integration.rules.mapping_rows import Fields
-from integration.rules.ruleset import CardMoment, CrmMode, Employee, Ruleset
+from integration.rules.ruleset import CardMoment, CrmMode, Employee, Ruleset, number_source
 from integration.rules.settings_value import Settings
 from integration.settings_document import read_settings
 
@@ -45,6 +45,7 @@ def build(credential: Credential, settings: Settings) -> Ruleset:
         active_user_ids=frozenset(active) if active else None,
         fallback_user_id=portal.token_user_id,
         fields=_fields(credential, settings),
+        number_sources=_number_sources(credential) if settings.telephony.number_as_source else frozenset(),
         own_numbers=_own_numbers(credential),
     )
 
@@ -59,6 +60,12 @@ def _employees(credential: Credential) -> dict[int, Employee]:
 def _own_numbers(credential: Credential) -> tuple[str, ...]:
     numbers = credential.uis_items.filter(kind=UisItem.Kind.NUMBER, missing_since__isnull=True).order_by("pk")
     return tuple(code for code, data in numbers.values_list("code", "data") if data.get("is_active", True))
+
+
+def _number_sources(credential: Credential) -> frozenset[str]:
+    sources = BitrixItem.objects.filter(portal=credential.portal, kind=BitrixItem.Kind.SOURCE)
+    made = sources.filter(code__startswith=number_source(""), missing_since__isnull=True)
+    return frozenset(made.values_list("code", flat=True))
 
 
 def _fields(credential: Credential, settings: Settings) -> Fields:

@@ -14,14 +14,14 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crm_bitrix import affected, batch, dictionaries, employees, lines
+from crm_bitrix import affected, batch, dictionaries, employees, lines, number_sources
 from crm_bitrix.client import Client
 from crm_bitrix.dictionaries import Part, Reading
 from crm_bitrix.known import load_known
 from crm_bitrix.models import BitrixItem, SyncRun
 from integration import dictionary_rows, lanes, uis_dictionaries
 from integration.models import Credential, Portal, UisItem
-from integration.rules.dictionaries import Change
+from integration.rules.dictionaries import Change, Entry
 from integration.settings_document import read_settings
 from integration.uis import Uis
 from integration.uis_errors import UisError
@@ -119,13 +119,17 @@ def _read_bitrix(mine: Work, stage: Stage) -> None:
     if portal.is_on_hold:
         raise Failed(_("Портал остановлен: {reason}").format(reason=portal.hold_reason or _("приложение удалено")))
     planned: dict[str, Any] = {}
-    wanted = lines.wanted(portal)
+    sources: dict[str, Any] = {}
+    wanted, wanted_sources = lines.wanted(portal), number_sources.wanted(portal)
 
-    def plan_lines(reading: Reading) -> Mapping[str, Any]:
+    def plan_more(reading: Reading) -> Mapping[str, Any]:
         if BitrixItem.Kind.LINE not in reading.problems:
             existing = dictionaries.entries_of(reading, BitrixItem.Kind.LINE)
             planned.update(lines.plan_lines(wanted, existing))
-        return planned
+        if BitrixItem.Kind.SOURCE not in reading.problems:
+            existing = dictionaries.entries_of(reading, BitrixItem.Kind.SOURCE)
+            sources.update(number_sources.plan_sources(wanted_sources, existing))
+        return {**planned, **sources}
 
     def beat() -> None:
         stage["done"] += 1
@@ -137,14 +141,16 @@ def _read_bitrix(mine: Work, stage: Stage) -> None:
         Client(portal, level=lanes.BULK_LEVEL),
         size=SMALL_BATCH if mine.run.attempts else batch.LIMIT,
         before_request=beat,
-        also=plan_lines,
+        also=plan_more,
     )
     counts, problems = lines.read_outcome(planned, reading.also)
-    changes = _store_bitrix(portal, _with_lines(reading, planned))
+    new_sources, refused = number_sources.added(sources, reading.also)
+    reading = _with_sources(_with_lines(reading, planned), new_sources)
+    changes = _store_bitrix(portal, reading)
     stage["counts"] = {kind: change.total for kind, change in changes.items()} | {
         f"lines_{name}": count for name, count in counts.items()
     }
-    stage["problems"] = [*(f"{kind}: {why}" for kind, why in reading.problems.items()), *problems]
+    stage["problems"] = [*(f"{kind}: {why}" for kind, why in reading.problems.items()), *problems, *refused]
     _note(mine.run, "portal", {kind: change.as_json() for kind, change in changes.items()})
     _note_mode(mine.run, reading.mode)
 
@@ -155,6 +161,15 @@ def _with_lines(reading: Reading, planned: Mapping[str, Any]) -> Reading:
         Part(part.kind, lines.lines_after(part.entries, planned, reading.also), part.prefix)
         if part.kind == BitrixItem.Kind.LINE
         else part
+        for part in reading.parts
+    ]
+    return reading
+
+
+def _with_sources(reading: Reading, new: tuple[Entry, ...]) -> Reading:
+    """The reading with the sources that were just added."""
+    reading.parts = [
+        Part(part.kind, (*part.entries, *new), part.prefix) if part.kind == BitrixItem.Kind.SOURCE else part
         for part in reading.parts
     ]
     return reading

@@ -111,7 +111,6 @@ def sandbox(clock: time_machine.Traveller) -> Iterator[Sandbox]:
 def bells(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     rung: list[str] = []
     monkeypatch.setattr("integration.lanes.async_task", lambda _task, name, **_options: rung.append(name))
-    monkeypatch.setattr("crm_bitrix.synchronise.async_task", lambda *_arguments, **_options: None)
     return rung
 
 

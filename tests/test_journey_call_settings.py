@@ -200,3 +200,18 @@ def test_a_hidden_number_makes_no_object_and_tells_the_default_responsible(produ
     assert not sent(product, "telephony.externalCall.register")
     [notice] = sent(product, "im.notify.system.add")
     assert str(notice["USER_ID"]) == "1"
+
+
+def test_a_virtual_number_becomes_a_source_of_the_crm(product: Product):
+    from crm_bitrix import synchronise
+
+    set_options(product, number_as_source=True)
+    assert synchronise.run_now(product.portal, by="test").state == "done"
+    product.play("answered_call", client_phone=NEW_PHONE, virtual_number="74950000020")
+    [lead] = sent(product, "crm.item.add")
+    assert lead["fields"]["sourceId"] == "UIS_74950000020"
+    assert lead["fields"]["sourceDescription"] == "+74950000020"
+    added = [params["fields"]["STATUS_ID"] for params in sent(product, "crm.status.add")]
+    assert sorted(added) == ["UIS_74950000010", "UIS_74950000020"]
+    synchronise.run_now(product.portal, by="test")
+    assert len(sent(product, "crm.status.add")) == 2

@@ -23,6 +23,7 @@ def compile_ruleset(
     active_user_ids: frozenset[int] | None,
     fallback_user_id: int | None,
     fields: Fields,
+    number_sources: frozenset[str] = frozenset(),
     own_numbers: tuple[str, ...] = (),
 ) -> Ruleset:
     """The ruleset of these settings. The other arguments are as in `Ruleset`."""
@@ -52,6 +53,7 @@ def compile_ruleset(
             missed_call_message=telephony.missed_call_message,
         ),
         fields=fields,
+        number_sources=number_sources,
         own_numbers=own_numbers,
     )
 

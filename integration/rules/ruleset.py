@@ -171,7 +171,8 @@ class Ruleset:
     `language` of built-in titles; `zone` of the UIS account; `country` of numbers without a code; `client_order`: which
     found object owns the event; `employees`: UIS employee id → employee; `active_user_ids`: None = never synchronised;
     `fallback_user_id`: the connecting administrator; `fields`: object → code → field, for the mapping;
-    `own_numbers`: active virtual numbers (E.164), the oldest first, () = never synchronised.
+    `number_sources`: the CRM's sources that were made of virtual numbers; `own_numbers`: active virtual numbers
+    (E.164), the oldest first, () = never synchronised.
     """
 
     revision: int
@@ -187,6 +188,7 @@ class Ruleset:
     fallback_user_id: int | None = None
     telephony: TelephonyOptions = TelephonyOptions()
     fields: Fields = field(default_factory=dict)
+    number_sources: frozenset[str] = frozenset()
     own_numbers: tuple[str, ...] = ()
 
     def bitrix_user_id(self, uis_employee_id: int | None) -> int | None:
@@ -220,10 +222,18 @@ class Ruleset:
             item=self.item_type(stream),
             pipeline_id=number.pipeline_id if has_pipeline else options.pipeline_id,
             stage_id=number.stage_id if has_pipeline or number.stage_id else options.stage_id,
-            source_id=number.source_id or options.source_id or ("CALL" if stream in CALLS else "WEB"),
+            source_id=number.source_id
+            or self._own_source(virtual_number)
+            or options.source_id
+            or ("CALL" if stream in CALLS else "WEB"),
             moment="end" if self.streams[stream].creates_at_end else "start",
             second_open=options.second_open,
         )
+
+    def _own_source(self, virtual_number: str | None) -> str | None:
+        """The source that was made of a virtual number, where numbers are passed on as sources and it is there."""
+        code = number_source(virtual_number or "")
+        return code if self.telephony.number_as_source and code in self.number_sources else None
 
     def render_title(self, stream: StreamKind, result: str, facts: Facts) -> str:
         """The title of the stream for a result (`received` for requests); the built-in one if it comes out empty."""
@@ -248,6 +258,11 @@ class Ruleset:
             seed=seed,
             fallback_id=self.fallback_user_id,
         )
+
+
+def number_source(number: str) -> str:
+    """The code of the CRM source that stands for a virtual number (E.164)."""
+    return f"UIS_{number.lstrip('+')}"
 
 
 def make_stream(kind: StreamKind, **options: Any) -> StreamRules:
