@@ -158,7 +158,8 @@ class Plan:
 
     `learned` are facts that the decision itself settles, such as whom the call was registered for: what is decided once
     stays decided. Their names begin with "crm:". `wake_at` is when to decide again although nothing was told meanwhile.
-    `trace` explains the decision, a JSON object per step.
+    `trace` explains the decision, a JSON object per step. `names_strangers`: an employee turned up whom no
+    synchronisation has brought.
     """
 
     state: str
@@ -171,6 +172,7 @@ class Plan:
     trace: tuple[Mapping[str, Json], ...] = ()
     responsible_id: int | None = None
     crm_object: str = ""
+    names_strangers: bool = False
 
 
 Decision = Generator[Question, Answer, Plan]

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Prefetch
 from django.utils import timezone
 
-from crm_bitrix import asking, sending
+from crm_bitrix import asking, sending, synchronise
 from crm_bitrix.actions import Action, dump_params
 from crm_bitrix.batch import LIMIT
 from crm_bitrix.client import Client
@@ -93,6 +93,8 @@ def live_round(name: str, token: str) -> None:
         decided = decide(current, works)
         for work in decided:
             write(work)
+        if any(work.plan and work.plan.names_strangers for work in decided):
+            synchronise.want_sync(portal)
         if send(current, decided):
             for work in decided:
                 close(work)

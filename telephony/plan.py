@@ -11,6 +11,7 @@ found, whom the call was registered for, how it ended – is remembered in facts
 """
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +32,13 @@ def decide_call(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, n
     """Say what is still to do for this call. Running it again with nothing new plans nothing."""
     call = read_call(facts)
     case = Case(call, done, ruleset, ruleset.streams[call.stream], now)
+    plan = yield from _decide(case)
+    seen = {leg.employee_id for leg in (*call.rings, *call.answers)}
+    return replace(plan, names_strangers=not seen <= ruleset.employees.keys())
+
+
+def _decide(case: Case) -> Decision:
+    call, ruleset = case.call, case.ruleset
     if calling.is_open(case):
         return calling.decide(case)
     early = _nothing_to_do(case)
@@ -49,7 +57,8 @@ def _nothing_to_do(case: Case) -> Plan | None:
     """The plan of a call that is not carried over, or not yet."""
     call, rules = case.call, case.rules
     if call.is_internal:
-        return Plan("ignored", "внутренний звонок: в CRM не передаётся")
+        hidden = case.cards().actions(frozenset())
+        return Plan("ignored", "внутренний звонок: в CRM не передаётся", tuple(hidden))
     if not rules.is_active:
         return Plan("withheld", "интеграция или вкладка «Телефония» выключена")
     if not call.phone and case.is_over:

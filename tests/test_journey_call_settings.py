@@ -215,3 +215,14 @@ def test_a_virtual_number_becomes_a_source_of_the_crm(product: Product):
     assert sorted(added) == ["UIS_74950000010", "UIS_74950000020"]
     synchronise.run_now(product.portal, by="test")
     assert len(sent(product, "crm.status.add")) == 2
+
+
+def test_an_employee_whom_nobody_knows_brings_a_synchronisation(product: Product):
+    from crm_bitrix.models import SyncRun
+    from integration.models import EmployeeLink
+
+    product.play("answered_call", client_phone=NEW_PHONE, employees=[PETR])
+    assert not SyncRun.objects.exists()
+    EmployeeLink.objects.filter(uis_employee_id=ANNA).delete()
+    product.play("answered_call", client_phone="79001114455", employees=[ANNA])
+    assert SyncRun.objects.count() == 1
