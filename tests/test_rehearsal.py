@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 
 import pytest
 
@@ -10,7 +9,6 @@ from crm_bitrix.known import load_known
 from crm_bitrix.models import CrmAction
 from integration.models import ClientLink, Communication, Credential, InboxEvent, Portal, SettingsRevision, UisItem
 from integration.settings_document import export_document, read_document, read_settings
-from settings_ui.models import FrameSession
 from settings_ui.rehearsal import compare, rehearse
 from settings_ui.rehearsal_imaginary import ImaginaryCall
 from tests.conftest import set_filter, set_title
