@@ -46,7 +46,7 @@ class Question:
     """Reads that must be asked in one request, in this order; a later one may hold a `ResultOf` an earlier one.
 
     `client_keys` are the keys of the client who is looked for: the objects that we remember for them come with the
-    answer, because the portal's search lags behind creation by seconds.
+    answer, because the portal's search lags behind creation by seconds. Without commands the portal is not asked.
     """
 
     commands: tuple[tuple[str, Command], ...]
@@ -237,14 +237,14 @@ class Method:
     """How a method that changes something behaves: retry rule, shape of its result, refusals that mean "done".
 
     `keep(result)` reduces the vendor's answer to the parts that later actions may refer to. `look_up(params)` is the
-    command that tells whether the change happened; `found(result)` is the kept result, or None when it did not.
+    command that tells whether the change happened; `found(params, result)` is the kept result, or None when it did not.
     """
 
     retry: Retry
     keep: Callable[[Json], Mapping[str, Json]]
     done_when_refused: tuple[str, ...] = ()
     look_up: Callable[[Mapping[str, Json]], Command] | None = None
-    found: Callable[[Json], Mapping[str, Json] | None] | None = None
+    found: Callable[[Mapping[str, Json], Json], Mapping[str, Json] | None] | None = None
 
 
 def _item(result: Json) -> Mapping[str, Json]:
@@ -265,7 +265,7 @@ def _look_up_item(params: Mapping[str, Json]) -> Command:
     )
 
 
-def _found_item(result: Json) -> Mapping[str, Json] | None:
+def _found_item(_params: Mapping[str, Json], result: Json) -> Mapping[str, Json] | None:
     items = result["items"]
     return {"id": int(items[0]["id"])} if items else None
 
@@ -282,7 +282,7 @@ def _look_up_finished(params: Mapping[str, Json]) -> Command:
     return Command("voximplant.statistic.get", {"FILTER": {"CALL_ID": params["CALL_ID"]}})
 
 
-def _found_finished(result: Json) -> Mapping[str, Json] | None:
+def _found_finished(_params: Mapping[str, Json], result: Json) -> Mapping[str, Json] | None:
     return _finished(result[0]) if result else None
 
 
@@ -290,9 +290,44 @@ def _transcript(result: Json) -> Mapping[str, Json]:
     return {"TRANSCRIPT_ID": int(result["TRANSCRIPT_ID"])}
 
 
-def _found_transcript(result: Json) -> Mapping[str, Json] | None:
+def _found_transcript(_params: Mapping[str, Json], result: Json) -> Mapping[str, Json] | None:
     number = int(result[0].get("TRANSCRIPT_ID") or 0) if result else 0
     return {"TRANSCRIPT_ID": number} if number else None
+
+
+def _activity(result: Json) -> Mapping[str, Json]:
+    return {"id": int(result["activity"]["id"])}
+
+
+def _look_up_activity(params: Mapping[str, Json]) -> Command:
+    fields = params["fields"]
+    origin = {"ORIGINATOR_ID": fields["originatorId"], "ORIGIN_ID": fields["originId"]}
+    return Command("crm.activity.list", {"filter": origin, "select": ["ID"], "order": {"ID": "ASC"}, "start": -1})
+
+
+def _found_activity(_params: Mapping[str, Json], result: Json) -> Mapping[str, Json] | None:
+    return {"id": int(result[0]["ID"])} if result else None
+
+
+def _comment(result: Json) -> Mapping[str, Json]:
+    return {"id": int(result)}
+
+
+def _look_up_comment(params: Mapping[str, Json]) -> Command:
+    """The newest comments of the object."""
+    fields = params["fields"]
+    owner = {"ENTITY_TYPE": fields["ENTITY_TYPE"], "ENTITY_ID": fields["ENTITY_ID"]}
+    return Command("crm.timeline.comment.list", {"filter": owner, "select": ["ID", "COMMENT"], "order": {"ID": "DESC"}})
+
+
+def _found_comment(params: Mapping[str, Json], result: Json) -> Mapping[str, Json] | None:
+    """A comment has no handle of ours: its last line tells which one it is."""
+    mark = _last_line(params["fields"]["COMMENT"])
+    return next(({"id": int(row["ID"])} for row in result if _last_line(str(row["COMMENT"])) == mark), None)
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2].strip()
 
 
 def _value(result: Json) -> Mapping[str, Json]:
@@ -304,6 +339,8 @@ CALL_IS_OVER = "Call is not found"
 METHODS: Mapping[str, Method] = {
     "crm.item.add": Method(Retry.LOOK_UP, _item, look_up=_look_up_item, found=_found_item),
     "crm.item.update": Method(Retry.REPEAT, _item),
+    "crm.activity.configurable.add": Method(Retry.LOOK_UP, _activity, look_up=_look_up_activity, found=_found_activity),
+    "crm.timeline.comment.add": Method(Retry.LOOK_UP, _comment, look_up=_look_up_comment, found=_found_comment),
     "crm.activity.binding.add": Method(Retry.REPEAT, _value, done_when_refused=("ACTIVITY_IS_ALREADY_BOUND",)),
     "telephony.externalCall.register": Method(Retry.REPEAT, _call),
     "telephony.externalCall.show": Method(Retry.REPEAT, _value),

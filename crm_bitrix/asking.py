@@ -95,8 +95,9 @@ class Steps:
         """Ask all, in as few requests as hold them. When they do not fit into one, only what is certainly needed is
         asked: what is found is then asked for by its number."""
         is_crowded = sum(len(question.commands) for question in questions.values()) > batch.LIMIT
-        asked = [question.certain if is_crowded else question for question in questions.values()]
-        answers: list[Answer] = []
+        asked = [question.certain if is_crowded else question for question in questions.values() if question.commands]
+        answers = {name: Answer({}, self._links(one)) for name, one in questions.items() if not one.commands}
+        told: list[Answer] = []
         for request in batch.pack(asked):
             self.before_request()
             commands = {
@@ -108,8 +109,8 @@ class Steps:
             _raise_for_whole(results.values())
             for number, question in enumerate(request):
                 part = {name: results.get(f"q{number}_{name}", UNANSWERED) for name, _command in question.commands}
-                answers.append(Answer(part, self._links(question)))
-        return dict(zip(questions, answers, strict=True))
+                told.append(Answer(part, self._links(question)))
+        return answers | dict(zip((name for name, one in questions.items() if one.commands), told, strict=True))
 
     def _links(self, question: Question) -> tuple[tuple[str, int], ...]:
         if not question.client_keys:

@@ -18,6 +18,7 @@ _DEAL_SELECT = (*_SELECT, "contactId", "companyId", "updatedTime")
 _LISTS = {"leads": "lead", "contacts": "contact", "deals": "deal"}
 _FINAL = ("S", "F")
 _FIND = "crm.duplicate.findbycomm"
+_SEARCHED = ("phone", "email")
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,15 @@ def _load_object(value: Json) -> CrmObject:
 
 
 def find_client(keys: Sequence[str], *, order: Sequence[str]) -> Generator[Question, Answer, Client]:
-    """Find the client by his keys (`phone:+7…`, `email:…`). `order` ranks contact, company and lead.
+    """Find the client by his keys. `order` ranks contact, company and lead.
 
+    The portal is searched by `phone:+7…` and `email:…`; by the others (`telegram:…`, `visitor:…`) only we know him.
     Final leads are not candidates. Inside a type: has an open deal, then the newest.
     """
     answer = yield search_question(keys)
     found = _found_ids(answer)
-    objects = {item.code: item for item in _rows(answer, _LISTS) if _is_wanted(item, found)}
+    lists = {name: kind for name in answer.results if (kind := _LISTS.get(name.rstrip("0123456789")))}
+    objects = {item.code: item for item in _rows(answer, lists) if _is_wanted(item, found)}
     missing = sorted(set(found) - {(item.type, item.id) for item in objects.values()})
     if missing:
         details = yield _details_question(missing)
@@ -120,15 +123,18 @@ def find_client(keys: Sequence[str], *, order: Sequence[str]) -> Generator[Quest
 
 
 def search_question(keys: Sequence[str]) -> Question:
-    """Search by every key, and list what the first search finds."""
-    commands = [(f"find{number}", _find(key)) for number, key in enumerate(keys)]
-    leads, contacts = ResultOf("find0", "LEAD"), ResultOf("find0", "CONTACT")
-    lists = [
-        ("leads", _list("lead", {"@id": leads}, _SELECT)),
-        ("contacts", _list("contact", {"@id": contacts}, _SELECT)),
-        ("deals", _list("deal", {"@contactId": contacts}, _DEAL_SELECT)),
-    ]
-    return Question(tuple(commands + lists), client_keys=tuple(keys))
+    """Search by every key that the portal can search by, and list what each search finds."""
+    searched = [key for key in keys if key.partition(":")[0] in _SEARCHED]
+    commands = [command for number, key in enumerate(searched) for command in _search(key, number)]
+    return Question(tuple(commands), client_keys=tuple(keys))
+
+
+def _search(key: str, number: int) -> Iterable[tuple[str, Command]]:
+    leads, contacts = ResultOf(f"find{number}", "LEAD"), ResultOf(f"find{number}", "CONTACT")
+    yield f"find{number}", _find(key)
+    yield f"leads{number}", _list("lead", {"@id": leads}, _SELECT)
+    yield f"contacts{number}", _list("contact", {"@id": contacts}, _SELECT)
+    yield f"deals{number}", _list("deal", {"@contactId": contacts}, _DEAL_SELECT)
 
 
 def _find(key: str) -> Command:

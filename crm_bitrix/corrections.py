@@ -11,9 +11,9 @@ from typing import Any
 from crm_bitrix import payloads
 from crm_bitrix.actions import Action, Answer, DoneActions, Question
 from crm_bitrix.clients import Client, ask_objects
-from integration.rules.facts import Facts
+from integration.rules.facts import Facts, is_absent
 from integration.rules.mapping import MULTIFIELD_KEY, Mapped, map_fields
-from integration.rules.mapping_rows import Policy
+from integration.rules.mapping_rows import MappingRow, Policy
 from integration.rules.ruleset import Ruleset, StreamRules
 
 Changes = Mapping[str, Mapping[str, Any]]
@@ -67,9 +67,7 @@ def find_changes(
     wanted = payloads.item_fields(title=title, responsible_id=responsible_id)
     differing = {kind: _differing(case, kind, wanted) for kind in made}
     added = {kind: _added(case, kind, contacts) for kind in made}
-    asked = {
-        kind: number for kind, number in made.items() if differing[kind] or added[kind] or _has_end_rows(case, kind)
-    }
+    asked = {kind: number for kind, number in made.items() if differing[kind] or added[kind] or _late_rows(case, kind)}
     asked |= {kind: number for kind, number in found.items() if _has_found_rows(case, kind)}
     owned = {kind: number for kind, number in found.items() if kind in case.rules.change_responsible_of}
     if not (asked or owned):
@@ -131,8 +129,16 @@ def _missing(
     return [row for row in rows if row["value"] not in have]
 
 
-def _has_end_rows(case: Ending, kind: str) -> bool:
-    return any(row.is_end_fact for row in case.rules.mapping if row.object == kind)
+def _late_rows(case: Ending, kind: str) -> list[MappingRow]:
+    """The mapping of an object of ours that its birth has left: facts of the end, and what was told only since."""
+    written = case.done[kind].params["fields"]
+    filled = {row["typeId"] for row in written.get(MULTIFIELD_KEY, ())} | written.keys()
+    rows = [row for row in case.rules.mapping if row.object == kind]
+    return [
+        row
+        for row in rows
+        if row.is_end_fact or (row.fact and row.field not in filled and not is_absent(case.known.get(row.fact)))
+    ]
 
 
 def _has_found_rows(case: Ending, kind: str) -> bool:
@@ -140,8 +146,9 @@ def _has_found_rows(case: Ending, kind: str) -> bool:
 
 
 def _map(case: Ending, *, when: str, current: Mapping[str, Any], objects: Collection[str]) -> Mapped:
+    late = [row for kind in objects for row in _late_rows(case, kind)] if when == "create" else case.rules.mapping
     return map_fields(
-        case.rules.mapping,
+        late,
         facts=case.known,
         fields=case.ruleset.fields,
         when=when,
@@ -150,7 +157,6 @@ def _map(case: Ending, *, when: str, current: Mapping[str, Any], objects: Collec
         at_end=True,
         country=case.ruleset.country,
         objects=tuple(objects),
-        only_end_facts=when == "create",
     )
 
 

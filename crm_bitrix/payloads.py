@@ -23,6 +23,11 @@ def phone_field(phone: str) -> dict[str, Json]:
     return {"typeId": "PHONE", "valueType": "WORK", "value": phone}
 
 
+def contact_field(kind: str, value: str, *, value_type: str = "WORK") -> dict[str, Json]:
+    """A row of the multifields: an e-mail (EMAIL), a messenger (IM, of a type such as TELEGRAM)."""
+    return {"typeId": kind, "valueType": value_type, "value": value}
+
+
 def create_item(
     item: str,
     *,
@@ -200,6 +205,52 @@ def note_activity(owner: tuple[str, Id], *, activity_id: Id, text: str, key: str
         "text": text,
     }
     return Action(key, "crm.timeline.note.save", params, is_optional=True)
+
+
+def add_activity(
+    owner: tuple[str, Id], *, origin: str, title: str, texts: Sequence[str], responsible_id: int
+) -> Action:
+    """An activity («дело») that waits for its responsible, with texts as they were told, in order.
+
+    Of our own look, because only such an activity has an origin by which it is found again when the answer was lost.
+    """
+    blocks = {
+        f"text{number}": {"type": "largeText", "properties": {"value": text}} for number, text in enumerate(texts)
+    }
+    params = {
+        "ownerTypeId": ENTITY_TYPE_ID[owner[0]],
+        "ownerId": owner[1],
+        "fields": {
+            "typeId": "CONFIGURABLE",
+            "completed": "N",
+            "isIncomingChannel": "Y",
+            "responsibleId": responsible_id,
+            "originatorId": ORIGINATOR,
+            "originId": origin,
+        },
+        "layout": {
+            "icon": {"code": "comment"},
+            "header": {"title": title},
+            "body": {"logo": {"code": "comment"}, "blocks": blocks},
+        },
+    }
+    return Action("activity", "crm.activity.configurable.add", params)
+
+
+COMMENT_BYTES = 60_000
+"""What goes into one comment: the vendor's column is a text of MySQL, 65 535 bytes, and cuts what is longer."""
+
+
+def add_comment(owner: tuple[str, Id], text: str, *, key: str, after: tuple[str, ...] = ()) -> Action:
+    """A comment in the timeline of an object, in BB code. Its last line must be its own: by it the comment is found
+    again when the answer was lost."""
+    fields = {"ENTITY_TYPE": owner[0], "ENTITY_ID": owner[1], "COMMENT": text}
+    return Action(key, "crm.timeline.comment.add", {"fields": fields}, after=after)
+
+
+def plain(text: str) -> str:
+    """A text of somebody else's that BB code leaves as it is: after every opening bracket stands a mark of no width."""
+    return text.replace("[", "[\u200b")
 
 
 def attach_transcript(*, call_id: str | ResultOf, phrases: Sequence[Mapping[str, Json]]) -> Action:

@@ -167,7 +167,7 @@ def _resolve(portal: Portal, action: CrmAction, answered: Mapping[str, Json | Re
     elif method.retry == Retry.REPEAT or method.found is None:
         _save(action, state=CrmAction.State.PLANNED, sent_at=None)
     elif not isinstance(outcome := answered.get(str(action.pk)), Refusal | None):
-        found = method.found(outcome)
+        found = method.found(action.params, outcome)
         if found is not None:
             finish(portal, action, found, action.communication.client_keys)
         elif CALL_IS_OVER in action.error:

@@ -345,6 +345,21 @@ def items(payload: Mapping[str, Any], key: str) -> tuple[Any, ...]:
     return () if value is None or value == "" else (value,)
 
 
+def names(payload: Mapping[str, Any], key: str, *, part: str) -> list[str]:
+    """The names in a list of texts, or of rows that hold them under `part`."""
+    found = (text(one, part) if isinstance(one, dict) else one for one in items(payload, key))
+    return [one for one in found if isinstance(one, str) and one]
+
+
+_IMPORT_MARK = "(bitrix24) "
+"""Stands before the last name of everybody whom the vendor's own integration has brought into UIS."""
+
+
+def person_name(name: str) -> str:
+    """The name of an employee as people know it."""
+    return name.removeprefix(_IMPORT_MARK)
+
+
 def moment(payload: Mapping[str, Any], key: str, zone: tzinfo) -> datetime | None:
     """A time `YYYY-MM-DD hh:mm:ss(.mmm)` of the account's zone as an aware one in UTC; None when there is none.
 

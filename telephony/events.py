@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from integration.events import BadPayload, RawEvent, items, moment, seconds, text, whole_number, yes_no
+from integration.events import BadPayload, RawEvent, items, moment, names, seconds, text, whole_number, yes_no
 from integration.rules.observations import Observation, Rank
 from integration.rules.phones import normalise_phone
 
@@ -282,7 +282,7 @@ def _row(payload: Payload) -> Facts:
     row |= {name: seconds(payload, name) for name in _SECONDS}
     row |= {name: whole_number(payload, name) for name in _NUMBERS}
     row |= {name: yes_no(payload, name) for name in ("is_lost", "is_transfer")}
-    row |= {name: _names(payload, name, key) for name, key in _NAMES.items()}
+    row |= {name: names(payload, name, part=key) for name, key in _NAMES.items()}
     row |= {
         "attributes": [one for one in items(payload, "attributes") if isinstance(one, str)],
         "properties": _properties(payload),
@@ -291,11 +291,6 @@ def _row(payload: Payload) -> Facts:
         "voice_mails": _files(payload, "voice_mail_records", "voice_mail"),
     }
     return {name: value for name, value in row.items() if value not in (None, "", [])}
-
-
-def _names(payload: Payload, name: str, key: str) -> list[str]:
-    found = (text(one, key) if isinstance(one, dict) else one for one in items(payload, name))
-    return [one for one in found if isinstance(one, str) and one]
 
 
 def _properties(payload: Payload) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+from integration.events import person_name
 from integration.rules.facts import FactValue, StreamKind, derive_time_facts
 
 ANSWERED, MISSED, UNANSWERED = "answered", "missed", "unanswered"
@@ -324,28 +325,22 @@ _COLUMNS = (
     "ym_client_id visitor_id visitor_city visitor_region visitor_country visitor_device visits_count communication_id"
 )
 _SAME_NAME = tuple(_COLUMNS.split())
-_IMPORT_MARK = "(bitrix24) "
-"""Stands before the last name of everybody whom the vendor's own integration has brought into UIS."""
 
 
 def _facts_of_the_report(call: CallFacts) -> dict[str, FactValue]:
     report, people = call.report, _employees(call.report)
-    names = {row["id"]: _shown_name(row["name"]) for row in people}
+    names = {row["id"]: person_name(row["name"]) for row in people}
     known: dict[str, FactValue] = {name: report[name] for name in _SAME_NAME if name in report}
     known |= {name: tuple(report[name]) for name in ("attributes", "segments") if name in report}
     for which in ("first_talked_employee", "last_talked_employee"):
         name = report.get(f"{which}_full_name") or names.get(report.get(f"{which}_id"))
-        known |= {f"{which}_full_name": _shown_name(name)} if name else {}
+        known |= {f"{which}_full_name": person_name(name)} if name else {}
     lists = {
         "rung_employees": tuple(name for name in names.values() if name),
         "talked_employees": tuple(names[row["id"]] for row in people if row["is_talked"] and names[row["id"]]),
         "groups": call.groups,
     }
     return known | {name: value for name, value in lists.items() if value}
-
-
-def _shown_name(name: str) -> str:
-    return name.removeprefix(_IMPORT_MARK)
 
 
 _MISSED_REASONS: Mapping[str, str] = {

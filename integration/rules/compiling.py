@@ -81,16 +81,22 @@ def _compile_stream(stream: StreamSettings, *, is_active: bool, zone: tzinfo) ->
         channels=frozenset(stream.channels) if stream.channels is not None else None,
         personal_manager=stream.personal_manager,
         end_facts=_end_facts(stream),
+        deciding_facts=_deciding_facts(stream),
     )
 
 
 def _end_facts(stream: StreamSettings) -> frozenset[str]:
     """The facts of the end that are asked for anywhere in a stream."""
-    trees = (stream.filter, *(rule.when for rule in stream.rules if rule.is_active))
-    named = {name for tree in trees if tree is not None for name in facts_of_tree(tree)}
+    named = set(_deciding_facts(stream))
     named |= {name for title in stream.titles.values() for name in title.facts}
     named |= {row.fact for row in stream.mapping if row.fact}
     return frozenset(name for name in named if moment(name, stream.kind) is Moment.END)
+
+
+def _deciding_facts(stream: StreamSettings) -> frozenset[str]:
+    """The facts that the filter and the responsible rules of a stream ask for."""
+    trees = (stream.filter, *(rule.when for rule in stream.rules if rule.is_active))
+    return frozenset(name for tree in trees if tree is not None for name in facts_of_tree(tree))
 
 
 def _compile_rule(rule: RuleSettings, kind: StreamKind, zone: tzinfo) -> Rule:

@@ -138,7 +138,7 @@ class StreamRules:
     for facts of the end, so it is evaluated, and whatever is created is created, at the end. `talked` (outgoing):
     first, last, longest or None. `titles`: result → title; a missing one or one without pieces = the built-in title.
     `channels` (chat): UIS channel ids, None = all. `end_facts`: the facts of the end that filter, rules, titles and
-    mapping ask for.
+    mapping ask for. `deciding_facts`: all facts that filter and rules ask for.
     """
 
     kind: StreamKind
@@ -157,6 +157,7 @@ class StreamRules:
     channels: frozenset[int] | None = None
     personal_manager: PersonalManager = PersonalManager()
     end_facts: frozenset[str] = frozenset()
+    deciding_facts: frozenset[str] = frozenset()
 
     @property
     def creates_at_end(self) -> bool:
