@@ -77,6 +77,10 @@ KINDS: Mapping[str, Kind] = {
         "telephony.asked.parse_answer",
         "telephony.asked.may_be",
     ),
+    "chat": Kind("chats.events.parse_chat", "chats.plan.decide_chat", "chats.events.urgency", "chats.keeping.keep"),
+    "request": Kind(
+        "chats.events.parse_request", "chats.plan.decide_request", "chats.events.urgency", "chats.keeping.keep"
+    ),
 }
 
 URGENT_EVENTS = frozenset({"call_proceeding"})

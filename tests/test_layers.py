@@ -34,7 +34,7 @@ PURE = (
     *(
         f"{app}/{name}.py"
         for app in ("telephony", "chats")
-        for name in ("events", "facts", "plan", "cards", "creation", "messages")
+        for name in ("case", "events", "facts", "plan", "cards", "creation", "making", "messages")
     ),
     *(
         f"telephony/{name}.py"

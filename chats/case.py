@@ -1,0 +1,77 @@
+"""Everything a decision about one chat or one request looks at. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chats import messages
+from chats.facts import Visitor
+from crm_bitrix.actions import DoneActions
+from crm_bitrix.clients import Client
+from crm_bitrix.creation import Person
+from integration.rules.facts import Facts, StreamKind
+from integration.rules.responsible import Candidates, Choice
+from integration.rules.ruleset import Ruleset, StreamRules
+
+CLIENT, END, TOLD, MET = "crm:client", "crm:end", "crm:told", "crm:met"
+"""Facts that decisions settle themselves: who the client is, what the end was, what was carried over of the
+conversation, which objects are the client's."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything a decision about one chat or request looks at. `result` is the one whose title it gets."""
+
+    stream: StreamKind
+    number: str
+    visitor: Visitor
+    operator_id: int | None
+    is_over: bool
+    is_missed: bool
+    result: str
+    raw: Mapping[str, Any]
+    done: DoneActions
+    ruleset: Ruleset
+    rules: StreamRules
+    now: datetime
+
+    @property
+    def origin(self) -> str:
+        """By what its objects in the portal are found again."""
+        return f"{self.stream}:{self.number}"
+
+    @property
+    def is_carried_over(self) -> bool:
+        return CLIENT in self.raw
+
+    @property
+    def settled(self) -> Mapping[str, Any]:
+        """What was decided once, at the end."""
+        settled: Mapping[str, Any] = self.raw.get(END, {})
+        return settled
+
+    @property
+    def person(self) -> Person:
+        """The client as he is written into what is made for him."""
+        visitor = self.visitor
+        known = (visitor.phone, visitor.email, visitor.messenger[1])
+        unnamed = f"{messages.word('visitor', self.ruleset.language)} {visitor.visitor_id}".strip()
+        return Person(visitor.name, called=next(filter(None, known), unnamed), contacts=visitor.contacts)
+
+    @property
+    def operator_user_id(self) -> int | None:
+        """The active Bitrix24 user behind the operator."""
+        user_id = self.ruleset.bitrix_user_id(self.operator_id)
+        active = self.ruleset.active_user_ids
+        return user_id if active is None or user_id in active else None
+
+
+def choose(case: Case, client: Client, known: Facts) -> Choice:
+    """The responsible, as far as he can be known now."""
+    people = Candidates(
+        owners=client.owners, operator_id=case.operator_user_id, active_user_ids=case.ruleset.active_user_ids
+    )
+    return case.ruleset.choose_responsible(
+        case.stream, facts=known, candidates=people, at_end=case.is_over, seed=case.number
+    )

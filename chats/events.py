@@ -1,0 +1,310 @@
+"""What UIS tells about chats and offline requests → observations of their facts. Pure.
+
+Facts gather by name, so that the order of notifications never matters:
+
+    opened:<at>                 a chat begins, or begins again
+    taken:<at>                  {"employee_id", "name", "is_move"}    an operator takes it, or gets it from another
+    ended:<at>                  {"name", "is_lost", "messages"}       it is over: finished, or nobody took it
+    messages                    the conversation as the report of UIS tells it, a list of messages
+    report:<seen>               {column: value}    its row in the report; of the versions the last one counts
+
+A message is {"id", "at", "source", "author", "text", "file": {"name", "link"} or None}.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
+
+from integration.events import (
+    BadPayload,
+    RawEvent,
+    items,
+    moment,
+    names,
+    person_name,
+    seconds,
+    text,
+    whole_number,
+    yes_no,
+)
+from integration.rules.observations import Observation, Rank
+from integration.rules.phones import normalise_phone
+
+Payload = Mapping[str, Any]
+Facts = dict[str, Any]
+
+CHAT, REQUEST = "chat", "request"
+MESSENGERS: Mapping[str, str] = {
+    "telegram_private": "telegram",
+    "waba": "whatsapp",
+    "max_bot": "max",
+    "vkontakte_groups": "vkontakte",
+}
+"""Types of channels behind which stands the same messenger as behind another."""
+
+_NOT_MESSENGERS = frozenset({"", "comagic", "email", "sms", "offline_message", "dataapi"})
+_MARKS = (
+    "site_domain_name campaign_name utm_source utm_medium utm_campaign utm_content utm_term search_engine search_query "
+    "referrer entrance_page channel source_name gclid yclid ua_client_id ym_client_id visitor_id visitor_city "
+    "visitor_region visitor_country visitor_device"
+)
+MARKS = tuple(_MARKS.split())
+"""What is known of where the visitor came from, as texts."""
+
+_CHAT_ROW = (
+    *("status", "initiator", "release_cause", "employee_full_name", "chat_channel_type", "chat_user_id"),
+    *("chat_username", "date_time"),
+)
+_REQUEST_ROW = (
+    *("status", "form_type", "form_name", "group_name", "employee_full_name", "employee_answer_message"),
+    "employee_comment",
+)
+
+
+def parse_chat(event: RawEvent, *, zone: tzinfo, received_at: datetime) -> Observation:
+    """Read one notification about a chat, a row of the report on chats, or the messages of a chat.
+
+    Times without an offset are in `zone`, the account's; `received_at` serves where none is told. Raises BadPayload if
+    the chat is missing.
+    Source: UIS help centre, "Уведомления о событиях"; Data API, `get.chats_report`, `get.chat_messages_report`.
+    """
+    payload = event.payload
+    is_row = event.name == "chats_report"
+    chat_id = whole_number(payload, "id" if is_row else "chat_id")
+    if chat_id is None:
+        raise BadPayload("the notification names no chat_id")
+    at = moment(payload, "date_time" if is_row else "notification_time", zone) or received_at
+    facts = _visitor(payload) | {
+        "chat_id": str(chat_id),
+        "chat_channel_name": text(payload, "chat_channel_name") or text(payload, "channel_name"),
+        "chat_channel_id": whole_number(payload, "chat_channel_id"),
+    }
+    if event.name == "chat_messages_report":
+        told = _reported_messages(payload, zone)
+        facts = {"chat_id": str(chat_id), "messages": told}
+        at = max((datetime.fromisoformat(one["at"]) for one in told if one["at"]), default=at)
+    elif is_row:
+        facts[f"report:{received_at.astimezone(UTC).isoformat()}"] = _row(payload, _CHAT_ROW, zone)
+    else:
+        facts |= _READERS.get(event.name, _nothing_more)(payload, at, zone)
+    return Observation(
+        kind=CHAT,
+        uis_id=str(chat_id),
+        rank=_RANKS.get(event.name, Rank.LEG),
+        at=at,
+        facts=facts,
+        client_phone=facts.get("visitor_phone_number", ""),
+        client_keys=_client_keys(facts, payload),
+    )
+
+
+def parse_request(event: RawEvent, *, zone: tzinfo, received_at: datetime) -> Observation:
+    """Read a notification about an offline request, or its row in the report. Raises BadPayload without its number.
+
+    Source: UIS help centre, "Уведомления о событиях"; Data API, `get.offline_messages_report`.
+    """
+    payload = event.payload
+    is_row = event.name == "offline_messages_report"
+    number = whole_number(payload, "id" if is_row else "offline_message_id")
+    if number is None:
+        raise BadPayload("the notification names no offline_message_id")
+    at = moment(payload, "date_time" if is_row else "notification_time", zone) or received_at
+    facts = _visitor(payload) | {
+        "request_id": str(number),
+        "text": text(payload, "text") or text(payload, "visitor_message"),
+        "form_name": text(payload, "form_name"),
+        f"opened:{at.isoformat()}": {"at": at.isoformat()},
+    }
+    if is_row:
+        facts[f"report:{received_at.astimezone(UTC).isoformat()}"] = _row(payload, _REQUEST_ROW, zone)
+    return Observation(
+        kind=REQUEST,
+        uis_id=str(number),
+        rank=Rank.REPORT if is_row else Rank.START,
+        at=at,
+        facts=facts,
+        client_phone=facts["visitor_phone_number"],
+        client_keys=_client_keys(facts, payload),
+    )
+
+
+def urgency(_facts: Mapping[str, Any]) -> int:
+    """How many minutes earlier than its turn a chat or a request goes: calls come first."""
+    return 0
+
+
+def messenger(payload: Payload) -> tuple[str, str]:
+    """The messenger and the client's name in it, ("", "") where he has none: a chat on a site, a letter."""
+    kind = text(payload, "chat_channel_type")
+    user = text(payload, "chat_user_id") or text(payload, "chat_username")
+    return ("", "") if kind in _NOT_MESSENGERS or not user else (MESSENGERS.get(kind, kind), user)
+
+
+def _visitor(payload: Payload) -> Facts:
+    facts: Facts = {name: text(payload, name) for name in MARKS}
+    email = text(payload, "visitor_email").lower()
+    return facts | {
+        "communication_id": text(payload, "communication_id"),
+        "visitor_name": text(payload, "visitor_name"),
+        "visitor_phone_number": normalise_phone(text(payload, "visitor_phone_number"), "RU") or "",
+        "visitor_email": email if "@" in email else "",
+        "visits_count": whole_number(payload, "visits_count"),
+    }
+
+
+def _client_keys(facts: Facts, payload: Payload) -> tuple[str, ...]:
+    known = {
+        "phone": facts.get("visitor_phone_number"),
+        "email": facts.get("visitor_email"),
+        "visitor": facts.get("visitor_id"),
+    }
+    network, user = messenger(payload)
+    keys = [f"{kind}:{value}" for kind, value in known.items() if value]
+    return tuple([*keys, f"{network}:{user}"] if network else keys)
+
+
+def _nothing_more(_payload: Payload, _at: datetime, _zone: tzinfo) -> Facts:
+    return {}
+
+
+def _opened(_payload: Payload, at: datetime, _zone: tzinfo) -> Facts:
+    return {f"opened:{at.isoformat()}": {"at": at.isoformat()}}
+
+
+def _taken(is_move: bool) -> Callable[[Payload, datetime, tzinfo], Facts]:
+    def read(payload: Payload, at: datetime, _zone: tzinfo) -> Facts:
+        employee_id, name = whole_number(payload, "employee_id"), person_name(text(payload, "employee_full_name"))
+        return {f"taken:{at.isoformat()}": {"employee_id": employee_id, "name": name, "is_move": is_move}}
+
+    return read
+
+
+def _ended(is_lost: bool) -> Callable[[Payload, datetime, tzinfo], Facts]:
+    def read(payload: Payload, at: datetime, zone: tzinfo) -> Facts:
+        end = {
+            "name": person_name(text(payload, "employee_full_name")),
+            "status": text(payload, "status"),
+            "is_lost": is_lost,
+            "messages": _told_messages(payload, at, zone),
+        }
+        return {f"ended:{at.isoformat()}": end}
+
+    return read
+
+
+_READERS: Mapping[str, Callable[[Payload, datetime, tzinfo], Facts]] = {
+    "chat_started": _opened,
+    "chat_accepted_to_work": _taken(False),
+    "chat_operator_changed": _taken(True),
+    "chat_finished": _ended(False),
+    "lost_chat": _ended(True),
+}
+_RANKS: Mapping[str, Rank] = {
+    "chat_started": Rank.START,
+    "chat_finished": Rank.END,
+    "lost_chat": Rank.END,
+    "chats_report": Rank.REPORT,
+    "chat_messages_report": Rank.REPORT,
+}
+
+
+# --- the conversation -----------------------------------------------------------------------------------------------
+
+# "15:00:40 Сергей: Здравствуйте", with or without a date before it
+_LINE = re.compile(r"(?:(\d{4}-\d\d-\d\d)[ T])?(\d{1,2}:\d\d:\d\d)\s+([^:\n]{1,100}):[ \t]?(.*)")
+
+
+def _message(
+    *, at: datetime | None, source: str, author: str, said: str, number: str = "", file: Facts | None = None
+) -> Facts:
+    told_at = at.astimezone(UTC).isoformat() if at else None
+    return {"id": number, "at": told_at, "source": source, "author": author, "text": said, "file": file}
+
+
+def _told_messages(payload: Payload, ended_at: datetime, zone: tzinfo) -> list[Facts]:
+    """The conversation that the end of a chat tells: a list of messages, or a text with a line for each."""
+    rows = [row for row in items(payload, "messages") if isinstance(row, dict)]
+    return _read_rows(rows, zone) if rows else _read_lines(text(payload, "messages"), ended_at, zone)
+
+
+def _reported_messages(payload: Payload, zone: tzinfo) -> list[Facts]:
+    return _read_rows([row for row in items(payload, "messages") if isinstance(row, dict)], zone)
+
+
+def _read_rows(rows: Sequence[Payload], zone: tzinfo) -> list[Facts]:
+    told = [
+        _message(
+            at=moment(row, "date_time", zone),
+            source=text(row, "source"),
+            author=person_name(text(row, "employee_full_name")),
+            said=text(row, "text"),
+            number=text(row, "id"),
+            file=_file(row.get("resource")),
+        )
+        for row in rows
+    ]
+    told = [one for one in told if one["text"] or one["file"]]
+    return sorted(told, key=lambda one: (one["at"] or "", int(one["id"]) if one["id"].isdecimal() else 0))
+
+
+def _file(resource: Any) -> Facts | None:
+    link = text(resource, "file_url") if isinstance(resource, dict) else ""
+    return {"name": text(resource, "file_name"), "link": link} if link else None
+
+
+def _read_lines(told: str, ended_at: datetime, zone: tzinfo) -> list[Facts]:
+    """A line without a time goes on with what the line before. Times without a date lie before the end."""
+    messages: list[Facts] = []
+    for line in told.splitlines():
+        if found := _LINE.fullmatch(line):
+            day, clock, author, said = found.groups()
+            messages.append(
+                _message(at=_at(day, clock, ended_at, zone), source="", author=person_name(author.strip()), said=said)
+            )
+        elif messages:
+            messages[-1]["text"] += f"\n{line}"
+        elif line.strip():
+            messages.append(_message(at=None, source="", author="", said=line))
+    return _days_back(messages)
+
+
+def _at(day: str | None, clock: str, ended_at: datetime, zone: tzinfo) -> datetime | None:
+    local = ended_at.astimezone(zone)
+    try:
+        on = date.fromisoformat(day) if day else local.date()
+        at = datetime.combine(on, time.fromisoformat(clock.zfill(8)), zone)
+    except ValueError:
+        return None
+    return at if day or at <= local else at - timedelta(days=1)
+
+
+def _days_back(messages: Sequence[Facts]) -> list[Facts]:
+    """A clock that goes back from one message to the next has passed midnight: what was said before is a day older."""
+    kept: list[Facts] = []
+    later: datetime | None = None
+    for message in reversed(messages):
+        at = datetime.fromisoformat(message["at"]) if message["at"] else None
+        while at and later and at > later:
+            at -= timedelta(days=1)
+        later = at or later
+        kept.append({**message, "at": at.isoformat() if at else None})
+    return kept[::-1]
+
+
+def _row(payload: Payload, columns: Sequence[str], zone: tzinfo) -> Facts:
+    """The columns of a row that later decisions read, without the empty ones."""
+    row: Facts = {name: text(payload, name) for name in columns}
+    start = moment(payload, "date_time", zone)
+    row |= {
+        "date_time": start.isoformat() if start else None,
+        "duration": seconds(payload, "duration"),
+        "answer_time": seconds(payload, "answer_time"),
+        "messages_count": whole_number(payload, "messages_count"),
+        "employee_id": whole_number(payload, "employee_id"),
+        "is_transfer": yes_no(payload, "is_transfer"),
+        "tags": names(payload, "tags", part="tag_name"),
+        "segments": names(payload, "segments", part="segment_name"),
+        "attributes": names(payload, "attributes", part="name"),
+    }
+    return {name: value for name, value in row.items() if value not in (None, "", [])}
