@@ -114,6 +114,8 @@ def _traced(dial: DialRequest) -> dict[str, object]:
 
 
 def _await_word(case: Case, asked: Asked) -> Plan:
+    if asked.session_id and "finish" in case.done:
+        return Plan("waiting", "идёт звонок, закрытый в портале до первого слова UIS о нём", wake_at=case.longest)
     if asked.session_id:
         return _wait(case, "идёт звонок")
     if asked.dialled_at is not None and case.now >= asked.dialled_at + SILENCE:

@@ -1,5 +1,7 @@
 """Journeys of calls that the portal asks for: an event in → the exact effect in UIS and in the portal out."""
 
+import contextlib
+import itertools
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -9,9 +11,13 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from integration.models import Communication, EmployeeLink, InboxEvent, SettingsTab, State, UisItem
+from crm_bitrix import fold, rounds
+from crm_bitrix.serving import serving_credential
+from integration import remote
+from integration.models import Communication, Credential, EmployeeLink, InboxEvent, SettingsTab, State, UisItem
 from telephony import dialling
 from telephony.models import Dial, Record
+from telephony.outcome import made_call_status
 from tests.conftest import Product, set_filter
 from tests.sandbox import outbox
 from tests.sandbox.defaults import KNOWN_NO_DEAL_PHONE, KNOWN_PHONE
@@ -464,7 +470,7 @@ def test_clicks_in_both_directions_of_one_client_stay_apart(desk: Desk, product:
 
 
 def test_a_click_goes_to_the_account_that_has_the_line(desk: Desk, product: Product):
-    other = type(product.credential).objects.create(portal=product.portal, name="Второй", uis_key="other")
+    other = Credential.objects.create(portal=product.portal, name="Второй", uis_key="other")
     UisItem.objects.create(credential=other, kind="number", code="+74957777777", data={"is_active": True})
     SettingsTab.objects.create(credential=other, tab="main", is_active=True)
     desk.click(line="74957777777")
@@ -587,3 +593,163 @@ def test_a_call_from_the_phone_that_fails_is_the_default_responsibles_and_no_mis
     [finished] = desk.sent(FINISH)
     assert (finished["STATUS_CODE"], str(finished["USER_ID"])) == ("480", str(MARIA))
     assert Communication.objects.get().responsible_id == MARIA
+
+
+# --- whatever dies
+
+
+@pytest.mark.parametrize("is_called", [True, False])
+def test_a_worker_killed_before_it_notes_the_answer_never_dials_again(
+    desk: Desk, product: Product, monkeypatch: pytest.MonkeyPatch, is_called: bool
+):
+    before = product.sandbox.portal.counts()
+    desk.click()
+    with monkeypatch.context() as patch:
+        patch.setattr("telephony.dialling.inbox.receive", killed)
+        with pytest.raises(Killed):
+            desk.dial()
+    assert (len(desk.dials), Dial.objects.get().state) == (1, Dial.State.SENT)
+    product.pass_time(10)
+    desk.dial()
+    if is_called:
+        product.play("click_to_call")
+    for seconds in (10, 60, 60, 60):
+        product.pass_time(seconds)
+        desk.dial()
+    assert len(desk.dials) == 1
+    assert desk.asked.state == (State.DONE if is_called else State.FAILED)
+    assert grown(product, before)["activities"] == 1
+    assert len(desk.sent(FINISH)) == 1
+
+
+def test_a_call_that_uis_tells_of_after_it_was_given_up_stays_one_activity_and_keeps_its_record(
+    desk: Desk, product: Product, monkeypatch: pytest.MonkeyPatch
+):
+    before = product.sandbox.portal.counts()
+    desk.click()
+    with monkeypatch.context() as patch:
+        patch.setattr("telephony.dialling.inbox.receive", killed)
+        with pytest.raises(Killed):
+            desk.dial()
+    product.pass_time(200)
+    assert desk.asked.state == State.FAILED
+    shown = len(desk.sent(SHOW))
+    product.play("click_to_call")
+    product.pass_time()
+    [external_id] = {dial["external_id"] for dial in desk.dials}
+    assert {call.external_id or external_id for call in Communication.objects.all()} == {external_id}
+    assert len(desk.sent(SHOW)) <= shown + 1
+    assert not product.sandbox.portal.telephony.cards
+    assert grown(product, before)["activities"] <= 2
+
+
+def test_the_notifications_of_a_click_in_reverse_order_and_many_times_end_the_same(desk: Desk, product: Product):
+    before = product.sandbox.portal.counts()
+    desk.click()
+    desk.dial()
+    story = product.sandbox.tell("click_to_call")
+    for number in reversed(range(len(story.steps))):
+        for _ in range(5):
+            story.post([number])
+        product.work()
+    product.pass_time()
+    assert Communication.objects.get().state == State.DONE
+    assert grown(product, before) == {"calls": 1, "activities": 1, "records": 1}
+    assert not product.sandbox.portal.telephony.cards
+
+
+@pytest.mark.parametrize("place", range(12))
+def test_a_lane_killed_anywhere_still_dials_a_click_once(
+    desk: Desk, product: Product, monkeypatch: pytest.MonkeyPatch, place: int
+):
+    """Die at the n-th step that writes or asks, while the click is taken in; come back with the tick."""
+    before = product.sandbox.portal.counts()
+    with monkeypatch.context() as patch:
+        count = itertools.count()
+        for name in ("_take_in", "_close"):
+            patch.setattr(f"crm_bitrix.fold.{name}", dying(getattr(fold, name), count, place))
+        for name in ("write", "close"):
+            patch.setattr(f"crm_bitrix.rounds.{name}", dying(getattr(rounds, name), count, place))
+        patch.setattr("integration.remote.request", dying(remote.request, count, place))
+        patch.setattr("integration.lanes.release", lambda *_arguments: None)  # the dead keep their lease
+        with contextlib.suppress(Killed):
+            desk.click()
+    for seconds in (1, 5, 5, 40, 5):
+        product.pass_time(seconds)
+        desk.dial()
+    assert Communication.objects.count() == 1
+    if desk.dials:
+        product.play("click_to_call")
+        product.pass_time(10)
+        product.pass_time(60)
+        assert grown(product, before) == {"calls": 1, "activities": 1, "records": 1}
+    assert len(desk.dials) <= 1
+    assert not product.sandbox.portal.telephony.cards
+
+
+def dying(real: Any, count: Any, place: int) -> Any:
+    def step(*arguments: Any, **named: Any) -> Any:
+        if next(count) == place:
+            raise Killed
+        result = real(*arguments, **named)
+        if next(count) == place:
+            raise Killed
+        return result
+
+    return step
+
+
+# --- who talked, and how it ended
+
+
+@pytest.mark.parametrize(("talked", "expected"), [("first", PETR), ("last", ANNA), ("longest", ANNA), ("", MARIA)])
+def test_an_outgoing_call_is_the_responsibility_of_who_talked_as_set(
+    desk: Desk, product: Product, talked: str, expected: int
+):
+    product.credential.streams.filter(kind="outgoing").update(talked=talked)
+    desk.click()
+    desk.dial()
+    [dial] = desk.dials
+    own = {"call_session_id": dial["call_session_id"], "external_id": dial["external_id"]}
+    story = product.sandbox.tell("transfer", client_phone=KNOWN_PHONE, employees=[PETR_UIS, ANNA_UIS], **own)
+    for body in story.bodies:
+        if "direction" in body:
+            body["direction"] = "out"
+    story.post(range(1, len(story.steps)))
+    product.work()
+    product.pass_time(120)
+    assert desk.asked.responsible_id == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_answered", "code"),
+    [
+        ("operator_disconnects", True, "200"),
+        ("subscriber_busy", False, "486"),
+        ("subscriber_not_responsible", False, "480"),
+        ("no_success_subscriber_call", False, "480"),
+        ("", False, "480"),
+        ("subscriber_number_problems", False, "404"),
+        ("operator_not_responsible", False, "OTHER"),
+        ("not_enough_money", False, "OTHER"),
+        ("a code of tomorrow", False, "OTHER"),
+    ],
+)
+def test_the_reason_of_the_end_becomes_a_code_that_is_never_missed(reason: str, is_answered: bool, code: str):
+    assert made_call_status(reason, is_answered=is_answered) == code
+
+
+# --- who serves
+
+
+def test_a_click_is_served_by_the_line_then_by_the_user_then_by_the_oldest_that_is_on(product: Product):
+    portal = product.portal
+    off, second = (Credential.objects.create(portal=portal, name=name) for name in ("Выключенная", "Вторая"))
+    SettingsTab.objects.create(credential=second, tab="main", is_active=True)
+    product.credential.tabs.filter(tab="main").update(is_active=False)
+    UisItem.objects.create(credential=off, kind="number", code=OTHER)
+    EmployeeLink.objects.create(credential=off, uis_employee_id=1, bitrix_user_id=99)
+    assert serving_credential(portal, line=OTHER, user_id=PETR) == off
+    assert serving_credential(portal, line=OWN, user_id=PETR) == product.credential
+    assert serving_credential(portal, line="", user_id=99) == off
+    assert serving_credential(portal, line="", user_id=None) == second
