@@ -26,6 +26,7 @@ from settings_ui.access import HEADER, FrameRequest, is_from_our_page, needs_adm
 from settings_ui.headers import NOBODY, secure
 from settings_ui.pages import explain, show
 from settings_ui.refusals import REFUSALS, words_of
+from settings_ui.screen import screen_context
 from settings_ui.uis_key import UisKeyForm, connect_account
 
 log = logging.getLogger(__name__)
@@ -111,12 +112,19 @@ def _open(request: HttpRequest, installed: Installed, identity: Identity, *, is_
     token = sessions.start_session(portal, identity)
     with translation.override(identity.language):
         context = {
+            **_screen_of(portal, is_admin=identity.is_admin),
             **_main(portal, is_admin=identity.is_admin),
             "token": token,
             "is_installer": is_installer,
             "problems": installed.problems,
         }
         return show(request, "app.html", context, framed_by=_origin(portal))
+
+
+def _screen_of(portal: Portal, *, is_admin: bool) -> dict[str, Any]:
+    """The settings of the newest credential that has a key; nothing before there is one."""
+    credential = Credential.objects.select_related("portal").filter(portal=portal).exclude(uis_key="").last()
+    return screen_context(credential, is_admin) if credential else {}
 
 
 def _origin(portal: Portal) -> str:

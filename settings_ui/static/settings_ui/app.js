@@ -1,15 +1,18 @@
 // Forms marked data-part are sent in the background; the answer replaces the main part of the page.
 import { Bridge } from "./bridge.js";
+import { Screen } from "./screen.js";
 import { send, SessionOver } from "./session.js";
 
 const page = document.body.dataset;
 const main = document.getElementById("main");
 const notice = document.getElementById("notice");
 const bridge = Bridge.find();
+const all = document.getElementById("all");
+const screen = new Screen(document.getElementById("screen"), bridge, say);
 
 async function start() {
   if (!bridge) return;
-  bridge.follow(main);
+  bridge.follow(all);
   await bridge.init();
   bridge.setTitle(page.title);
   // The portal opens the application anew after this; where it does not, this page is the application already.
@@ -45,11 +48,13 @@ async function show(answer) {
   const target = main.querySelector('[role="alert"][tabindex], #addresses') || main.querySelector("h1");
   target.tabIndex = -1;
   target.focus({ preventScroll: true });
+  const { credential } = main.querySelector("header").dataset;
+  if (credential && !screen.form) screen.load(credential);
 }
 
 // The frame is as high as its page, so the edge of the window may be out of sight: the notice stands where one looks.
 function say(text) {
-  (document.activeElement?.closest("form, .copy") || main.querySelector("header") || main).after(notice);
+  (document.activeElement?.closest("#settings .card, form, .copy") || main.querySelector("header") || main).after(notice);
   notice.textContent = text;
   notice.hidden = false;
   clearTimeout(say.timer);
@@ -69,7 +74,7 @@ main.addEventListener("submit", (event) => {
   event.preventDefault();
   submit(form, event.submitter);
 });
-main.addEventListener("click", (event) => {
+all.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(document.getElementById(button.dataset.copy));
 });
