@@ -30,7 +30,7 @@ def want() -> None:
     Lane.objects.get_or_create(name=NAME)
     due = Lane.objects.filter(Q(rung_at__isnull=True) | Q(rung_at__lte=now - EVERY), name=NAME)
     if due.update(rung_at=now):
-        async_task("crm_bitrix.daily.run", timeout=600)
+        async_task("crm_bitrix.daily.run", timeout=100)
 
 
 def run() -> None:

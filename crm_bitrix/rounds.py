@@ -91,8 +91,7 @@ def live_round(name: str, token: str) -> None:
     try:
         works = resolve(current, works)
         decided = decide(current, works)
-        for work in decided:
-            write(work)
+        decided = [work for work in decided if _is_written(work)]
         if any(work.plan and work.plan.names_strangers for work in decided):
             synchronise.want_sync(portal)
         if send(current, decided):
@@ -158,6 +157,17 @@ def decide(current: Round, works: Sequence[Work]) -> list[Work]:
         if failure:
             fail(work, failure.reason, retry_at=failure.retry_at)
     return [work for work in works if work.plan is not None]
+
+
+def _is_written(work: Work) -> bool:
+    """Save a plan; one that cannot be saved fails its own communication, nobody else's."""
+    try:
+        write(work)
+    except Exception as error:
+        log.exception("the plan of communication %s cannot be saved", work.communication.pk)
+        fail(work, f"внутренняя ошибка: план не сохранён: {type(error).__name__}: {error}")
+        return False
+    return True
 
 
 def write(work: Work) -> None:

@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from integration import inbox
-from integration.models import Credential, InboxEvent
+from integration.models import Credential, InboxEvent, Lane
 from integration.models.portal import hash_secret
 
 
@@ -52,16 +52,20 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
-    """The process can do its work: the database answers, and the queue and the tick are alive.
+    """The service can do its work: 200 with everything that was checked, 503 when the database is away.
 
-    200 with everything that was checked, 503 when the database is away.
+    `tick` and `queue` say how many seconds ago they last gave a sign of life, null = never; more than a minute means
+    that nobody wakes the lanes, or that nobody works on them.
     """
+    now = timezone.now()
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        unread = InboxEvent.objects.filter(
-            folded_at__isnull=True, received_at__lt=timezone.now() - timedelta(minutes=1)
-        ).count()
+        late = InboxEvent.objects.filter(folded_at__isnull=True, received_at__lt=now - timedelta(minutes=1))
+        signs = dict(Lane.objects.filter(name__in=("tick", "heartbeat")).values_list("name", "rung_at"))
+        unread = late.count()
     except DatabaseError:
         return JsonResponse({"database": "away"}, status=503)
-    return JsonResponse({"database": "ok", "unread_for_a_minute": unread})
+    ages = {name: round((now - at).total_seconds()) for name, at in signs.items() if at}
+    told = {"tick": ages.get("tick"), "queue": ages.get("heartbeat"), "unread_for_a_minute": unread}
+    return JsonResponse({"database": "ok", **told})

@@ -67,7 +67,7 @@ def due_portals(now: datetime, portal_id: int | None) -> set[int]:
 
 
 def bulk_round(name: str, token: str) -> None:
-    """Transfer one recording."""
+    """Transfer one recording. Whatever happens to it, the next one gets its turn."""
     portal = portal_of(name)
     record = due(timezone.now()).filter(communication__portal=portal).order_by("due_at").first()
     if record is None:
@@ -84,6 +84,11 @@ def bulk_round(name: str, token: str) -> None:
             rest(name, portal, error)
             return
         _postpone(record, f"портал не принял запись: {error}")
+    except LeaseLost:
+        raise
+    except Exception as error:
+        log.exception("record %s cannot be transferred", record.pk)
+        _postpone(record, f"внутренняя ошибка: {type(error).__name__}: {error}")
     record.error = record.error[:500]
     record.save()
     lanes.settle(name)

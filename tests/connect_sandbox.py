@@ -5,7 +5,8 @@
 1. Ask the sandbox for its portal    a portal that is there already keeps its data and gets the fresh tokens
 2. Make the credential               or, where it is there already, a new secret: the old one is kept nowhere
 3. Switch the tabs on, synchronise and match
-4. Tell the sandbox where to send its notifications
+4. Bind the events of the portal, as the installer does
+5. Tell the sandbox where to send its notifications
 Running it again is harmless.
 """
 
@@ -25,7 +26,7 @@ SECONDS = 30
 
 def main(sandbox_url: str) -> int:
     """Join both sides and return the exit code."""
-    from crm_bitrix import synchronise
+    from crm_bitrix import installation, synchronise
     from crm_bitrix.models import SyncRun
 
     try:
@@ -39,6 +40,9 @@ def main(sandbox_url: str) -> int:
     run = synchronise.run_now(portal, by="tests.connect_sandbox")
     if run.state != SyncRun.State.DONE:
         print(f"The synchronisation failed: {run.error}")
+        return 1
+    if problems := installation.bind(portal):
+        print("\n".join(problems))
         return 1
     tell_sandbox(sandbox_url, addresses)
     counts = synchronise.summary(run)

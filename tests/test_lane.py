@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from crm_bitrix import lane, rounds
+from crm_bitrix import lane, rounds, sending
 from crm_bitrix.models import CrmAction
 from integration import lanes
 from integration.models import ClientLink, Communication, InboxEvent, Lane, State
+from telephony import records
 from telephony.models import Record
 from tests.conftest import Product
 
@@ -307,6 +308,71 @@ def test_a_decision_that_raises_fails_alone(product: Product, monkeypatch: pytes
     assert product.call(bad).state == State.FAILED
     assert "ZeroDivisionError" in product.call(bad).reason
     assert product.call(good).state == State.DONE
+
+
+def test_a_plan_that_cannot_be_saved_fails_alone(product: Product, monkeypatch: pytest.MonkeyPatch):
+    from integration.inbox import KINDS
+
+    bad = product.sandbox.tell("missed_call", client_phone="79000009999")
+    good = product.sandbox.tell("missed_call", client_phone=NEW_PHONE)
+    real = KINDS["call"].keep
+
+    def keep(communication: Communication, plan: Any) -> None:
+        if communication.client_phone == "+79000009999":
+            raise ZeroDivisionError("a row gone wrong")
+        real(communication, plan)
+
+    monkeypatch.setitem(KINDS["call"].__dict__, "keep", keep)
+    bad.post()
+    good.post()
+    product.work()
+    assert product.call(bad).state == State.FAILED
+    assert "план не сохранён: ZeroDivisionError" in product.call(bad).reason
+    assert product.call(good).state == State.DONE
+
+
+def test_a_recording_that_goes_wrong_leaves_the_next_one_its_turn(product: Product, monkeypatch: pytest.MonkeyPatch):
+    stories = [product.play("answered_call", client_phone=f"7900111000{number}") for number in range(2)]
+    real, seen = records.transfer, []
+
+    def transfer(*arguments: Any, **more: Any) -> str:
+        seen.append(1)
+        if len(seen) == 1:
+            raise ZeroDivisionError("a record gone wrong")
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(records, "transfer", transfer)
+    product.pass_time()
+    states = sorted(Record.objects.values_list("state", flat=True))
+    assert (len(stories), states) == (2, [Record.State.DONE, Record.State.WAITING])
+
+
+# --- 6. Right of way
+
+
+def test_a_ring_during_a_backlog_is_shown_after_at_most_one_running_request(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+):
+    backlog = [product.sandbox.tell("missed_call", client_phone=f"7903{number:07d}") for number in range(60)]
+    for story in backlog:
+        story.post()
+    ring = product.sandbox.tell("answered_call", client_phone=NEW_PHONE, employees=[700101])
+    events = [body["event"] for body in ring.bodies]
+    real, waves = sending.send_wave, []
+
+    def send_wave(client: Any, ready: Any) -> None:
+        waves.append([action.key for _work, action in ready])
+        real(client, ready)
+        if len(waves) == 2:
+            ring.post(range(events.index("call_proceeding") + 1))  # while the second wave was on its way
+
+    monkeypatch.setattr(sending, "send_wave", send_wave)
+    lane.drain(product.bells.pop(0))
+
+    # Nothing but the wave that was on its way when the phone rang stands between the ring and its own requests.
+    assert [wave[0] for wave in waves[2:4]] == ["lead", "register"]
+    assert product.sandbox.portal.telephony.card_log[0][1] == "show"
+    assert len(waves) > 4
 
 
 @pytest.mark.fault(46)
