@@ -137,6 +137,8 @@ def resolve(current: Round, works: Sequence[Work]) -> list[Work]:
         results = {work.communication.pk: {key: done.result for key, done in work.done.items()} for work in works}
         current.hold()
         sending.resolve(current.client, old, results)
+    still_open = [work.communication.pk for work in works if work.in_state(CrmAction.State.SENT)]
+    Communication.objects.filter(pk__in=still_open, due_at__lte=now).update(due_at=now + UNCERTAIN)
     ready = [
         work
         for work in works

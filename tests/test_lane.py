@@ -286,6 +286,21 @@ def test_a_drain_that_was_frozen_sends_nothing_after_its_lease_was_taken(
     assert not product.sandbox.portal.commands("crm.item.add")
 
 
+def test_a_drain_does_not_spin_while_an_outcome_is_too_young_to_be_looked_up(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+):
+    product.sandbox.tell("missed_call", client_phone=NEW_PHONE).post()
+    with monkeypatch.context() as patched:
+        patched.setattr(sending, "note", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            lane.drain(product.bells.pop(0))  # this one's lease was given back, unlike after a real kill
+    assert CrmAction.objects.filter(state=CrmAction.State.SENT).exists()
+    lane.drain(product.portal.live_lane)
+    assert not lane.has_due(product.portal.live_lane)
+    survive(product)
+    assert_one_of_each(product)
+
+
 # --- 4. Isolated
 
 
