@@ -57,13 +57,18 @@ def _drain(name: str, token: str, until: float) -> None:
         kind.round(name, token)
 
 
+def _owner_id(name: str) -> int:
+    return int(name.split(":")[1])
+
+
 def _kind(name: str) -> LaneKind:
-    return LANES[name.rpartition(":")[2]]
+    side, _owner, *part = name.split(":")
+    return LANES[":".join((side, "{}", *part))]
 
 
 def portal_of(name: str) -> Portal:
     """The portal of a lane `b24:<portal>:<kind>`."""
-    return Portal.objects.get(pk=int(name.split(":")[1]))
+    return Portal.objects.get(pk=_owner_id(name))
 
 
 def has_due(name: str) -> bool:
@@ -71,15 +76,15 @@ def has_due(name: str) -> bool:
     now = timezone.now()
     if Lane.objects.filter(name=name, paused_until__gt=now).exists():
         return False
-    portal_id = int(name.split(":")[1])
-    return portal_id in _kind(name).due(now, portal_id)
+    owner_id = _owner_id(name)
+    return owner_id in _kind(name).due(now, owner_id)
 
 
 def due_lanes() -> Iterator[str]:
     """The names of all lanes with due work, paused or not."""
     now = timezone.now()
-    for part, kind in LANES.items():
-        yield from (f"b24:{portal_id}:{part}" for portal_id in sorted(kind.due(now, None)))
+    for form, kind in LANES.items():
+        yield from (form.format(owner_id) for owner_id in sorted(kind.due(now, None)))
 
 
 def tick() -> None:

@@ -95,7 +95,8 @@ CHORES: tuple[str, ...] = ("telephony.dialling.ring_due",)
 class LaneKind:
     """A kind of lane by the dotted names of its functions.
 
-    `drain_round(lane, token)` does one round; `due(now, portal_id) -> set of portal ids` tells where work waits.
+    `round(lane, token)` does one round; `due(now, owner_id) -> set of owner ids` tells where work waits, with an id
+    whether it waits there. The owner is the portal or the credential whose id stands in the lane's name.
     """
 
     round_name: str
@@ -111,10 +112,11 @@ class LaneKind:
 
 
 LANES: Mapping[str, LaneKind] = {
-    "live": LaneKind("crm_bitrix.rounds.live_round", "crm_bitrix.rounds.due_portals"),
-    "bulk": LaneKind("telephony.records.bulk_round", "telephony.records.due_portals"),
+    "b24:{}:live": LaneKind("crm_bitrix.rounds.live_round", "crm_bitrix.rounds.due_portals"),
+    "b24:{}:bulk": LaneKind("telephony.records.bulk_round", "telephony.records.due_portals"),
+    "uis:{}": LaneKind("integration.reports.uis_round", "integration.reports.due_credentials"),
 }
-"""Last part of a lane's name → what drains it."""
+"""A lane's name, without the id of its owner → what drains it."""
 
 _INSERT = (
     "INSERT INTO integration_inboxevent (channel, source, name, dedupe_key, query, body, received_at, error) "
@@ -122,16 +124,20 @@ _INSERT = (
 )
 
 
+def dedupe_key(query: str, body: bytes) -> str:
+    """What two equal events of a channel have in common."""
+    return hashlib.sha256(query.encode() + b"\n" + body).hexdigest()
+
+
 def receive(*, channel: str, source: InboxEvent.Source, lane: str | None, query: str, body: bytes) -> bool:
     """Store one event raw and ring the lane that will read it. False when the very same event is stored already.
 
     One INSERT and nothing else: this decides how many notifications a second the service accepts.
     """
-    key = hashlib.sha256(query.encode() + b"\n" + body).hexdigest()
     values = [
         channel,
         source.value,
-        key,
+        dedupe_key(query, body),
         encrypt(query.encode()).decode() if query else "",
         encrypt(body) if body else b"",
         connection.ops.adapt_datetimefield_value(timezone.now()),

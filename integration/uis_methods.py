@@ -38,6 +38,10 @@ _REQUEST = (
     "employee_full_name employee_answer_message employee_comment visitor_phone_number visitor_email visitor_name "
     "visitor_id visitor_session_id properties tags"
 )
+_LEG = (
+    "id call_session_id start_time connect_time duration total_duration finish_reason direction is_operator is_failed "
+    "is_talked employee_id employee_full_name group_id group_name"
+)
 CALL_BASE_FIELDS = tuple(_CALL.split())
 CALL_FIELDS = (*CALL_BASE_FIELDS, *_ADVERTISING.split(), "properties")
 CHAT_BASE_FIELDS = tuple(_CHAT.split())
@@ -48,6 +52,7 @@ EMPLOYEE_FIELDS = (
     *("id", "first_name", "last_name", "patronymic", "full_name", "email", "status_id"),
     *("phone_numbers", "extension", "groups"),
 )
+LEG_FIELDS = tuple(_LEG.split())
 _COLUMN_REFUSED = frozenset({"parameter_component_disabled", "unexpected_parameters"})
 
 
@@ -122,13 +127,16 @@ def calls_report(
     till: datetime,
     ids: Iterable[int] | None = None,
     fields: tuple[str, ...] = CALL_FIELDS,
+    first: int | None = None,
 ) -> tuple[Row, ...]:
     """Calls that began in the window, those still going on included; with `ids` only these of them (none: no request).
 
-    Without the columns of advertising when the account does not have them.
+    With `first` at most so many, the earliest ones, in one request. Without the columns of advertising when the
+    account does not have them.
     """
-    params = {"include_ongoing_calls": True, "sort": [{"field": "start_time", "order": "asc"}]}
-    rows = _report(uis, "get.calls_report", since, till, ids=ids, fields=(fields, CALL_BASE_FIELDS), params=params)
+    params: dict[str, Any] = {"include_ongoing_calls": True, "sort": [{"field": "start_time", "order": "asc"}]}
+    both = (fields, CALL_BASE_FIELDS)
+    rows = _report(uis, "get.calls_report", since, till, ids=ids, fields=both, params=params, first=first)
     return rows or ()
 
 
@@ -136,7 +144,8 @@ def call_legs_report(
     uis: Uis, *, since: datetime, till: datetime, session_ids: Iterable[int] | None = None
 ) -> tuple[Row, ...]:
     """Legs of the calls of the window; with `session_ids` those of these calls only."""
-    rows = _report(uis, "get.call_legs_report", since, till, ids=session_ids, id_field="call_session_id")
+    both = (LEG_FIELDS, ())
+    rows = _report(uis, "get.call_legs_report", since, till, ids=session_ids, id_field="call_session_id", fields=both)
     return rows or ()
 
 
@@ -162,10 +171,29 @@ def offline_messages_report(
     return _report(uis, "get.offline_messages_report", since, till, ids=ids, fields=both)
 
 
+def count(uis: Uis, method: str, *, since: datetime, till: datetime) -> int | None:
+    """How many rows a report has for the window, by UIS's own count. None: the account does not have this report."""
+    asked = {"date_from": _begin(since, uis.zone), "date_till": _end(till, uis.zone), "fields": ["id"], "limit": 1}
+    try:
+        return uis.ask(method, asked).total
+    except UisError as error:
+        if error.effect is Effect.UNAVAILABLE:
+            return None
+        raise
+
+
 def _directory(
-    uis: Uis, method: str, fields: tuple[str, ...] = (), *, params: Mapping[str, Any] | None = None
+    uis: Uis,
+    method: str,
+    fields: tuple[str, ...] = (),
+    *,
+    params: Mapping[str, Any] | None = None,
+    first: int | None = None,
 ) -> tuple[Row, ...] | None:
     try:
+        if first is not None:
+            asked = {**(params or {}), **({"fields": list(fields)} if fields else {})}
+            return uis.ask(method, {**asked, "limit": first, "offset": 0}).rows
         return tuple(row for page in pages(uis, method, params or {}, fields) for row in page)
     except UisError as error:
         if error.effect is Effect.UNAVAILABLE:
@@ -183,6 +211,7 @@ def _report(
     id_field: str = "id",
     fields: tuple[tuple[str, ...], ...] = ((),),
     params: Mapping[str, Any] | None = None,
+    first: int | None = None,
 ) -> tuple[Row, ...] | None:
     """Rows of a window. Where the account refuses a column, the next, shorter set of columns is asked for."""
     wanted = None if ids is None else list(ids)
@@ -194,11 +223,11 @@ def _report(
     *longer, shortest = fields
     for columns in longer:
         try:
-            return _directory(uis, method, columns, params=asked)
+            return _directory(uis, method, columns, params=asked, first=first)
         except UisError as error:
             if error.mnemonic not in _COLUMN_REFUSED:
                 raise
-    return _directory(uis, method, shortest, params=asked)
+    return _directory(uis, method, shortest, params=asked, first=first)
 
 
 def _known_zone(name: str) -> str:

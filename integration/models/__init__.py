@@ -5,6 +5,7 @@ from integration.models.dictionaries import EmployeeLink, UisItem
 from integration.models.inbox import InboxEvent
 from integration.models.lane import Lane
 from integration.models.portal import Brand, Credential, Portal
+from integration.models.reports import DayCount, ReportCursor
 from integration.models.settings import (
     FieldMapping,
     Filter,
@@ -21,6 +22,7 @@ __all__ = [
     "ClientLink",
     "Communication",
     "Credential",
+    "DayCount",
     "EmployeeLink",
     "FieldMapping",
     "Filter",
@@ -29,6 +31,7 @@ __all__ = [
     "NameTemplate",
     "NumberSettings",
     "Portal",
+    "ReportCursor",
     "ResponsibleRule",
     "SettingsRevision",
     "SettingsTab",

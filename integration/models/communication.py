@@ -24,7 +24,8 @@ class Communication(models.Model):
     """A call, a chat or a request: its facts, what is to be done for it, and why.
 
     `facts` maps a fact's name to its value, `facts_rank` to `[rank, moment]` of the observation it came from.
-    `due_at` is empty when there is nothing to do. `rank_at` orders the due ones: a priority that ages.
+    `due_at` is empty when there is nothing to do. `rank_at` orders the due ones: a priority that ages. `report_at` is
+    when UIS may be asked for the report of this one, once it is over; empty when the report has come or never will.
     """
 
     portal = models.ForeignKey(Portal, models.CASCADE, related_name="communications")
@@ -40,6 +41,7 @@ class Communication(models.Model):
     facts_rank = models.JSONField(default=dict, blank=True)
     due_at = models.DateTimeField(_("к обработке"), null=True, blank=True)
     rank_at = models.DateTimeField(default=timezone.now)
+    report_at = models.DateTimeField(_("отчёт UIS ждём с"), null=True, blank=True, default=timezone.now)
     attempts = models.PositiveSmallIntegerField(_("попыток"), default=0)
     state = models.CharField(_("состояние"), max_length=8, choices=State.choices, default=State.NEW)
     reason = models.CharField(_("причина"), max_length=300, blank=True)
@@ -64,6 +66,11 @@ class Communication(models.Model):
         ]
         indexes = [
             models.Index(fields=["portal", "due_at"], condition=Q(due_at__isnull=False), name="communication_due"),
+            models.Index(
+                fields=["credential", "report_at"],
+                condition=Q(report_at__isnull=False),
+                name="communication_report",
+            ),
             models.Index(fields=["portal", "-started_at"], name="communication_journal"),
             models.Index(fields=["portal", "client_phone"], name="communication_phone"),
         ]

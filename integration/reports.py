@@ -1,0 +1,274 @@
+"""The lane of a UIS account: it asks for reports, and what they tell comes back through the inbox.
+
+    awaited    calls that are over and wait for their report: one request serves all of them
+    calls      reconciliation: everything of the window that began since the last reading, overlapping by two hours
+    chats
+    requests
+    days       how many there were by UIS's own count, per day
+
+Each is a row of `ReportCursor` with the moment of its next turn; a round takes one turn of one of them. What waits is
+read from the rows themselves, so a turn may be missed, repeated or killed: the next one finds the same. The portal is
+not touched here, and a slow UIS holds nothing but its own account's reports.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from integration import completeness, lanes, uis_methods
+from integration.events import moment, whole_number
+from integration.models import Communication, Credential, Lane, ReportCursor
+from integration.report_rows import Page, Reader, Taken, read_calls, read_chats, read_requests, take_calls
+from integration.uis_errors import Effect, UisError
+
+EVERY = timedelta(minutes=15)
+EVERY_WHILE_AWAITED = timedelta(minutes=5)
+DAYS_EVERY = timedelta(hours=1)
+OVERLAP = timedelta(hours=2)
+LONGEST_OPEN = timedelta(hours=24)
+"""For so long the reading goes back to what goes on still."""
+
+FIRST_AFTER = timedelta(seconds=5)
+SLOT = timedelta(seconds=10)
+LONGEST_REST = timedelta(hours=1)
+AWAITED_FOR = timedelta(hours=24)
+AWAITED_AT_ONCE = 500
+AROUND_START = timedelta(hours=1)
+
+PART_BY_COMMAND = timedelta(days=14)
+
+CLAIM = timedelta(minutes=1)
+HOLD_REST = timedelta(minutes=5)
+
+Kind = ReportCursor.Kind
+READERS: Mapping[str, Callable[..., Page]] = {
+    Kind.CALLS: read_calls,
+    Kind.CHATS: read_chats,
+    Kind.REQUESTS: read_requests,
+}
+
+
+class _LeaseTaken(Exception):
+    """Another drain has taken over."""
+
+
+# --- what is due ----------------------------------------------------------------------------------------------------
+
+
+def due_credentials(now: datetime, credential_id: int | None) -> set[int]:
+    """The credentials with a poll whose turn has come; with `credential_id` only whether that one is among them.
+
+    A credential that was never polled, however it was made, gets its lane and its cursors here.
+    """
+    credentials = Credential.objects.filter(portal__isnull=False, portal__uninstalled_at__isnull=True)
+    credentials = credentials.exclude(uis_key="")
+    if credential_id is not None:
+        credentials = credentials.filter(pk=credential_id)
+    for credential in credentials.filter(report_cursors__isnull=True):
+        begin(credential)
+    turns = ReportCursor.objects.filter(next_at__lte=now, credential__in=credentials)
+    due = set(turns.exclude(kind=Kind.AWAITED).values_list("credential_id", flat=True))
+    if credential_id in due:
+        return due
+    rested = turns.filter(kind=Kind.AWAITED).values("credential")
+    return due | set(awaited(now).filter(credential__in=rested).order_by().values_list("credential_id", flat=True))
+
+
+def begin(credential: Credential) -> None:
+    """Give a credential its lane and its cursors. What was before the credential is not fetched."""
+    Lane.objects.get_or_create(name=credential.channel)
+    for kind in Kind:
+        ReportCursor.objects.get_or_create(credential=credential, kind=kind, defaults={"since": credential.created_at})
+
+
+def awaited(now: datetime) -> "QuerySet[Communication]":
+    """Calls that are over, whose report has not come, and which may be asked for now."""
+    is_over = Q(facts__has_key="end") | Q(facts__has_key="lost")
+    calls = Communication.objects.filter(is_over, kind="call", report_at__lte=now)
+    return calls.exclude(facts__has_key="report")
+
+
+def troubles(credential: Credential) -> list[str]:
+    """What the administrator has to do so that the reports can be read: each instruction once."""
+    told = credential.report_cursors.exclude(error="").order_by("kind").values_list("error", flat=True)
+    return list(dict.fromkeys(told))
+
+
+# --- one round ------------------------------------------------------------------------------------------------------
+
+
+def uis_round(name: str, token: str) -> None:
+    """Take one turn: of the polls that are due the most urgent one.
+
+    1. The turn is claimed for a minute, so that a poll that kills its worker is not repeated at once.
+    2. The poll asks UIS and stores what is new. Killed here: the cursor stands where it stood, what is stored stays.
+    3. The cursor moves on. A refusal that concerns this poll alone lets this poll rest, any other one the lane.
+    """
+    now = timezone.now()
+    credential = Credential.objects.select_related("portal").get(pk=int(name.split(":")[1]))
+    cursor = next(_due_cursors(credential, now), None)
+    if cursor is None:
+        return
+    ReportCursor.objects.filter(pk=cursor.pk).update(next_at=now + CLAIM)
+    reader = Reader(credential, lambda: _hold(name, token))
+    try:
+        _turn(reader, cursor)
+        cursor.error = ""
+    except _LeaseTaken:
+        return
+    except UisError as error:
+        _fail(cursor, name, error)
+    else:
+        _settle(name)
+    cursor.save(update_fields=["since", "next_at", "read_at", "error"])
+
+
+def _due_cursors(credential: Credential, now: datetime) -> Iterator[ReportCursor]:
+    """The cursors whose turn it is, the most urgent first."""
+    turns = {cursor.kind: cursor for cursor in credential.report_cursors.filter(next_at__lte=now)}
+    for kind in Kind:
+        if kind in turns and (kind != Kind.AWAITED or awaited(now).filter(credential=credential).exists()):
+            yield turns[kind]
+
+
+def _hold(name: str, token: str) -> None:
+    if not lanes.hold(name, token):
+        raise _LeaseTaken
+
+
+def _turn(reader: Reader, cursor: ReportCursor) -> None:
+    now = timezone.now()
+    if cursor.kind == Kind.AWAITED:
+        is_asked = poll_awaited(reader)
+        cursor.next_at, cursor.read_at = (now + SLOT, now) if is_asked else (now, cursor.read_at)
+    elif cursor.kind == Kind.DAYS:
+        completeness.count_days(reader)
+        cursor.next_at, cursor.read_at = now + DAYS_EVERY, now
+    else:
+        page = READERS[cursor.kind](reader, since=cursor.since, till=now)
+        _move(cursor, page, reader.credential, now)
+
+
+def _move(cursor: ReportCursor, page: Page, credential: Credential, now: datetime) -> None:
+    """After the last part of a window the next one overlaps it, as far back as something goes on still."""
+    if page.next_since is not None:
+        cursor.since, cursor.next_at = page.next_since, now
+        return
+    since = min(now - OVERLAP, page.open_since or now)
+    cursor.since = max(since, now - LONGEST_OPEN, credential.created_at)
+    cursor.read_at, cursor.next_at = now, now + EVERY
+    if cursor.kind == Kind.CALLS:
+        waiting = Communication.objects.filter(credential=credential, report_at__isnull=False)
+        _stop_waiting(waiting, now)
+        if waiting.exists():
+            cursor.next_at = now + EVERY_WHILE_AWAITED
+
+
+def _stop_waiting(waiting: "QuerySet[Communication]", now: datetime) -> None:
+    """Nobody waits for a report that has come, nor for one that will not come."""
+    is_in_vain = ~Q(kind="call") | Q(facts__has_key="report") | Q(started_at__lt=now - 2 * AWAITED_FOR)
+    waiting.filter(is_in_vain).update(report_at=None)
+
+
+def _fail(cursor: ReportCursor, name: str, error: UisError) -> None:
+    """A poll brought nothing: note what helps, and let it rest, or the whole lane where all polls would fail."""
+    now, instruction = timezone.now(), str(error.instruction)
+    cursor.error = instruction[: ReportCursor._meta.get_field("error").max_length]
+    cursor.next_at = now
+    if error.effect is Effect.LIMIT:
+        lanes.wait(name, until=error.retry_at or now + CLAIM, reason=instruction)
+    elif error.effect is Effect.HOLD:
+        lanes.pause(name, reason=instruction, until=now + HOLD_REST)
+    elif error.effect is Effect.RETRY:
+        lanes.pause(name, reason=instruction)
+    else:
+        cursor.next_at = now + EVERY
+
+
+def _settle(name: str) -> None:
+    """Note a turn without failure; the rest that the last answer asked for, its points being gone, stays."""
+    if not Lane.objects.filter(name=name, paused_until__gt=timezone.now()).exists():
+        lanes.settle(name)
+
+
+# --- calls that wait for their report -------------------------------------------------------------------------------
+
+
+def poll_awaited(reader: Reader) -> bool:
+    """Ask for the reports of all calls of a credential that wait for theirs, in one request; no when it was too early
+    for all of them. Raises UisError.
+
+    A call is asked for first a few seconds after its end, then ever more rarely: after as long again as it has been
+    over. What comes later still, the reconciliation finds.
+    """
+    now = timezone.now()
+    ready = []
+    for call in awaited(now).filter(credential=reader.credential).order_by("started_at")[:AWAITED_AT_ONCE]:
+        if call.uis_id.isdecimal() and _age(call, now) >= FIRST_AFTER:
+            ready.append(call)
+        else:
+            _ask_again(call, now)
+    if not ready:
+        return False
+    ids = [int(call.uis_id) for call in ready]
+    rows = uis_methods.calls_report(
+        reader.uis(), since=min(call.started_at for call in ready) - AROUND_START, till=now, ids=ids
+    )
+    _taken, ongoing = take_calls(reader, rows)
+    told = {whole_number(row, "id") for row in rows} - {whole_number(row, "id") for row in ongoing}
+    for call in ready:
+        if int(call.uis_id) not in told:
+            _ask_again(call, now)
+    return True
+
+
+def _ask_again(call: Communication, now: datetime) -> None:
+    age = _age(call, now)
+    rest = FIRST_AFTER - age if age < FIRST_AFTER else max(SLOT, min(age, LONGEST_REST))
+    later = now + rest if age < AWAITED_FOR and call.uis_id.isdecimal() else None
+    Communication.objects.filter(pk=call.pk, report_at=call.report_at).update(report_at=later)
+
+
+def _age(call: Communication, now: datetime) -> timedelta:
+    """For how long a call has been over. An end well in the future is that of a wrong clock or zone: it is over."""
+    ends = [moment(call.facts[name], "at", UTC) for name in ("end", "lost") if name in call.facts]
+    age = now - max((end for end in ends if end), default=call.started_at)
+    return age if age > -FIRST_AFTER else FIRST_AFTER
+
+
+# --- a period, by command -------------------------------------------------------------------------------------------
+
+
+def reconcile(
+    credential: Credential, *, since: datetime, till: datetime, wait: Callable[[UisError], None]
+) -> dict[str, Taken | None]:
+    """Read everything of a period and store what is missing; return, per kind, what was done. None: no such report.
+
+    When the points of the account are gone, `wait` is called and the request repeated, unless it raises. Raises
+    UisError.
+    """
+    taken: dict[str, Taken | None] = {}
+    reader = Reader(credential, part=PART_BY_COMMAND)
+    for kind, read in READERS.items():
+        total, begin_at = Taken(), since
+        while True:
+            page = _patiently(partial(read, reader, since=begin_at, till=till), wait)
+            total += page.taken
+            if page.next_since is None:
+                break
+            begin_at = page.next_since
+        taken[str(kind)] = total if page.is_available else None
+    return taken
+
+
+def _patiently(ask: Callable[[], Page], wait: Callable[[UisError], None]) -> Page:
+    while True:
+        try:
+            return ask()
+        except UisError as error:
+            if error.effect is not Effect.LIMIT:
+                raise
+            wait(error)
