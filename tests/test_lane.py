@@ -242,7 +242,7 @@ def test_a_bell_that_was_lost_is_rung_again_by_the_tick(product: Product):
     product.sandbox.tell("missed_call", client_phone=NEW_PHONE).post()
     product.bells.clear()
     lane.tick()
-    assert not product.bells  # rung a moment ago: perhaps the queue is only slow
+    assert product.portal.live_lane not in product.bells  # rung a moment ago: perhaps the queue is only slow
     product.pass_time(6)
     assert_one_of_each(product)
 
