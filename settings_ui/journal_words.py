@@ -15,6 +15,7 @@ from integration.admin.page import pretty
 from integration.admin.veil import Veil, client_names
 from integration.fact_names import FACT_NAMES, fact_name
 from integration.models import Communication, Portal, State
+from integration.rules.phones import show_phone
 from integration.rules.wording import show_duration, show_fact
 from integration.trace import explain, show_object, show_reason
 from settings_ui.journal import zone_of
@@ -106,7 +107,7 @@ def show_row(row: Communication, portal: Portal, *, is_admin: bool, veil: Veil |
     return Row(
         id=row.pk,
         at=row.started_at,
-        who=veil.phone(row.client_phone) or NOTHING,
+        who=(show_phone if veil.is_lifted else veil.phone)(row.client_phone) or NOTHING,
         what=describe_kind(row),
         result=show_result(row, portal),
         state=state_label(row),

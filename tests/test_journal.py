@@ -219,7 +219,7 @@ def test_administrator_sees_the_number_and_that_is_written_down(product, admin, 
     path = f"{LIST}{row.pk}/reveal/"
     assert send(product, reader, path).status_code == 403
     assert not Reveal.objects.exists()
-    assert "+79001112233" in read(product, admin, path)
+    assert "+7 900 111-22-33" in read(product, admin, path)
     seen = Reveal.objects.get()
     assert (seen.portal, seen.communication, seen.user_id, seen.uis_id) == (product.portal, row, 1, row.uis_id)
 

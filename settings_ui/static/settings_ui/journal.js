@@ -21,7 +21,7 @@ async function start() {
   }
   const days = document.getElementById("days");
   const chart = await ask(days.dataset.url, new URLSearchParams(), true);
-  if (chart) days.innerHTML = chart;
+  if (chart?.trim()) days.innerHTML = chart;
 }
 
 // The answer as HTML; null when there is none, and the reason is said.
