@@ -1,23 +1,21 @@
 """Completeness per day as a small chart: what UIS had, and what became of it here."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.module_loading import import_string
 from django.views.decorators.http import require_POST
 
+from integration.completeness import DayFigures, figures
 from integration.models import Credential
 from settings_ui.access import FrameRequest, needs_session
 from settings_ui.headers import secure
 
 DAYS = 14
 MOST_CREDENTIALS = 5
-FIGURES = "integration.completeness.figures"
 
 WIDTH, HEIGHT, TOP, BASE = 560, 120, 8, 98
 PARTS = ("delivered", "filtered", "waiting", "failed", "missing")
@@ -67,26 +65,25 @@ def days(request: FrameRequest) -> HttpResponse:
 
 def read_days(credentials: Iterable[Credential]) -> list[Day]:
     """The figures of these credentials, added up per day, oldest first."""
-    figures = _figures()
-    found: dict[date, list[Any]] = {}
+    found: dict[date, list[DayFigures]] = {}
     for credential in credentials:
         today = timezone.now().astimezone(credential.zone).date()
-        for one in figures(credential, since=today - timedelta(days=DAYS - 1), till=today) if figures else ():
+        for one in figures(credential, since=today - timedelta(days=DAYS - 1), till=today):
             found.setdefault(one.day, []).append(one)
     return [add_up(day, found[day]) for day in sorted(found)]
 
 
-def add_up(day: date, figures: Sequence[Any]) -> Day:
+def add_up(day: date, told: Sequence[DayFigures]) -> Day:
     """The figures of one day as one row; what is withheld counts among those that wait."""
-    told = [one.in_uis for one in figures if one.in_uis is not None]
+    in_uis = [one.in_uis for one in told if one.in_uis is not None]
     return Day(
         day,
-        in_uis=sum(told) if told else None,
-        delivered=sum(one.delivered for one in figures),
-        filtered=sum(one.filtered for one in figures),
-        waiting=sum(one.waiting + one.withheld for one in figures),
-        failed=sum(one.failed for one in figures),
-        missing=sum(one.missing for one in figures),
+        in_uis=sum(in_uis) if in_uis else None,
+        delivered=sum(one.delivered for one in told),
+        filtered=sum(one.filtered for one in told),
+        waiting=sum(one.waiting + one.withheld for one in told),
+        failed=sum(one.failed for one in told),
+        missing=sum(one.missing for one in told),
     )
 
 
@@ -110,12 +107,3 @@ def _bar(day: Day, x: float, width: float, scale: float) -> Bar:
             bottom -= height
             parts.append((name, round(bottom, 1), round(height, 1)))
     return Bar(day, round(x, 1), round(width, 1), tuple(parts))
-
-
-def _figures() -> Callable[..., list[Any]] | None:
-    """Who counts; None where nobody does: then there is no chart."""
-    try:
-        found: Callable[..., list[Any]] = import_string(FIGURES)
-    except ImportError:
-        return None
-    return found

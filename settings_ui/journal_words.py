@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from chats.facts import read_chat
 from crm_bitrix.actions import Action, dump_params
 from crm_bitrix.admin.journal import describe_kind, state_label
 from crm_bitrix.admin.people import object_url, show_user
@@ -137,14 +138,23 @@ def object_path(code: str) -> str:
 
 
 def show_result(row: Communication, portal: Portal) -> str:
-    """How a call ended and how long was talked; "" while it goes on, and where nothing is known."""
-    if row.kind != "call" or not row.facts.get("call_session_id"):
+    """How a call or a chat ended, and how long was talked; "" while it goes on, and where nothing is known."""
+    result, seconds = _result_of(row)
+    if not result:
         return ""
-    call = read_call(row.facts)
-    if not call.is_over:
-        return ""
-    word = show_fact("result", call.result, zone=zone_of(portal), language=get_language() or "ru")
-    return f"{word} · {show_duration(call.talk_seconds)}" if call.is_answered else word
+    word = show_fact("result", result, zone=zone_of(portal), language=get_language() or "ru")
+    return f"{word} · {show_duration(seconds)}" if seconds else word
+
+
+def _result_of(row: Communication) -> tuple[str, int]:
+    """Result and seconds talked."""
+    if row.kind == "call" and row.facts.get("call_session_id"):
+        call = read_call(row.facts)
+        return (call.result, call.talk_seconds if call.is_answered else 0) if call.is_over else ("", 0)
+    if row.kind == "chat" and row.facts.get("chat_id"):
+        chat = read_chat(row.facts)
+        return (chat.result, 0) if chat.is_over else ("", 0)
+    return "", 0
 
 
 def show_trace(trace: Iterable[Any], veil: Veil, names: dict[int, str]) -> dict[str, Any]:

@@ -147,7 +147,8 @@ def rehearse(credential: Credential, event: Communication | ImaginaryCall, setti
     if isinstance(event, Communication):
         return _play(event.kind, event.facts, ruleset, _memory(event), now)
     facts = event.facts(zone=credential.zone, now=now)
-    memory = recall(credential.portal, facts.get("contact_phone_number", ""))
+    phone = facts.get("contact_phone_number", "")
+    memory = recall(credential.portal, [f"phone:{phone}"], phone=phone)
     ended_at = max(now, event.started_at or now)
     return _play(event.kind, facts, ruleset, memory, ended_at + LATER)
 
@@ -178,7 +179,9 @@ def compare(credential: Credential, settings: Settings, *, last: int = LAST) -> 
 
 def _memory(communication: Communication) -> Memory:
     memory = read_memory(communication.facts)
-    return memory if memory.is_found else recall(communication.portal, communication.client_phone)
+    if memory.is_found:
+        return memory
+    return recall(communication.portal, communication.client_keys, phone=communication.client_phone)
 
 
 def _play(kind: str, facts: Mapping[str, Json], ruleset: Ruleset, memory: Memory, now: datetime) -> Rehearsal:

@@ -48,16 +48,13 @@ def read_memory(facts: Mapping[str, Json]) -> Memory:
     return Memory((*client.candidates, *client.deals), client.has_final_lead, chat, is_found=True)
 
 
-def recall(portal: Portal, phone: str) -> Memory:
-    """What is remembered of the client with this number (E.164): the last time he was searched for, and his objects."""
-    earlier = (
-        Communication.objects.filter(portal=portal, client_phone=phone, facts__has_key=_CLIENT)
-        .order_by("-started_at")
-        .values_list("facts", flat=True)
-        .first()
-    )
-    key = f"phone:{phone}"
-    return read_memory(earlier or {}).with_links(links_of(portal, [key]).get(key, ()))
+def recall(portal: Portal, keys: Sequence[str], *, phone: str = "") -> Memory:
+    """What is remembered of the client with these keys: the last time somebody with his number (E.164) was searched
+    for, and his objects."""
+    same = Communication.objects.filter(portal=portal, client_phone=phone, facts__has_key=_CLIENT)
+    earlier = same.order_by("-started_at").values_list("facts", flat=True).first() if phone else None
+    links = links_of(portal, keys)
+    return read_memory(earlier or {}).with_links(link for key in keys for link in links.get(key, ()))
 
 
 def links_of(portal: Portal, keys: Iterable[str]) -> Mapping[str, Sequence[tuple[str, int]]]:

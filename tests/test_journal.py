@@ -1,4 +1,4 @@
-"""The journal in the portal: everything that came, what became of it and what to do, to the portal's own people only."""
+"""The journal in the portal: what came, what became of it and what to do – for the portal's own people only."""
 
 import re
 from datetime import timedelta
@@ -302,8 +302,18 @@ def test_days_are_stacked_on_one_scale():
     assert add_up(today, []) == Day(today)
 
 
-def test_chart_is_left_out_where_nothing_is_known(product, admin):
+def test_chart_is_left_out_where_nothing_came(product, admin):
     assert "<svg" not in read(product, admin, f"{LIST}days/")
+
+
+def test_chart_and_its_table_tell_what_became_of_each_day(product, admin, django_assert_max_num_queries):
+    make(product, 3)
+    make(product, 2, state=State.FAILED)
+    stranger(product)
+    with django_assert_max_num_queries(8):
+        page = read(product, admin, f"{LIST}days/")
+    assert page.count("<rect") == 2
+    assert re.search(r"<td>—</td><td>3</td><td>0</td><td>0</td><td>2</td><td>0</td>", page)
 
 
 # --- languages
