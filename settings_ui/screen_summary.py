@@ -59,4 +59,5 @@ def _whom(assign: Any, known: Known) -> str:
         return _("по очереди: {names}").format(names=", ".join(label_of(one, known.people) for one in people) or "–")
     choices = fields.TALKED if to == "talked" else fields.RUNG if to == "rung" else ()
     which = dict(choices).get(str(assign.get("which")))
-    return str(which or dict(fields.ASSIGN).get(str(to), "–")).lower()
+    name = str(which or dict(fields.ASSIGN).get(str(to), "–"))
+    return name[:1].lower() + name[1:]

@@ -94,8 +94,23 @@ class ScreenView:
             "hint": section.hint,
             "kind": section.kind,
             "errors": self._errors(at, exact=True),
+            "is_open": at.count(".") < 1 or any(path.startswith(f"{at}.") for path, _fault in self.faults),
+            "brief": self._brief(section),
             **more,
         }
+
+    def _brief(self, section: Section) -> str:
+        """What a closed section says of itself: how much is set there."""
+        value = find(self.document, split_path(section.path))
+        if section.kind == "filter":
+            count = count_conditions(value)
+            return _("условий: {count}").format(count=count) if count else _("проходит всё")
+        if section.kind == "responsible":
+            rules = find(value, ("rules",))
+            return _("правил: {count}").format(count=len(rules) if isinstance(rules, list) else 0)
+        if section.kind in ("mapping", "numbers", "employees"):
+            return _("строк: {count}").format(count=len(value) if isinstance(value, list) else 0)
+        return ""
 
     # --- plain controls
 
@@ -437,6 +452,14 @@ _INPUT_TYPES: Mapping[FactType, str] = {
     FactType.TIME_OF_DAY: "time",
     FactType.PHONE: "tel",
 }
+
+
+def count_conditions(value: Any) -> int:
+    """How many conditions a tree holds."""
+    join = join_of(value)
+    if join is None:
+        return int(isinstance(value, dict))
+    return sum(map(count_conditions, value[join])) if isinstance(value[join], list) else 0
 
 
 def name_of_path(path: str) -> str:

@@ -359,7 +359,7 @@ def test_edit_that_is_none_is_refused(screen, do, at):
 def test_end_facts_are_marked_and_rules_are_said_in_words(screen):
     screen.open()
     assert "Известно только после завершения." in screen.page
-    assert "Если Клиент не равно «новый», назначить: ответственный за клиента в crm." in screen.page
+    assert "Если Клиент не равно «новый», назначить: ответственный за клиента в CRM." in screen.page
 
 
 # --- searching, preview, history, files, synchronisation

@@ -42,6 +42,10 @@ export class Screen {
     return null;
   }
 
+  card(section) {
+    return this.place.querySelector(`[data-section="${CSS.escape(section)}"]`);
+  }
+
   pairs() {
     return [...new FormData(this.form)].filter(([name]) => name.includes(":"));
   }
@@ -49,7 +53,9 @@ export class Screen {
   // Take a whole screen in place of the old one.
   async take(answer) {
     if (!answer) return;
+    const opened = [...this.place.querySelectorAll("details[data-section][open]")].map((details) => details.id);
     this.place.innerHTML = await answer.text();
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     this.settle();
     const target = this.place.querySelector("[data-focus]");
     target?.focus({ preventScroll: true });
@@ -79,14 +85,25 @@ export class Screen {
 
   async edit(button, what) {
     const section = button.closest("[data-section]")?.dataset.section ?? what.at;
+    const sent = valuesIn(this.card(section));
+    const number = (this.edits = (this.edits ?? 0) + 1);
     const answer = await this.ask("edit", { form: this.pairs(), section, ...what });
-    if (!answer) return;
-    const card = this.place.querySelector(`[data-section="${CSS.escape(section)}"]`);
-    card.innerHTML = await answer.text();
+    const html = await answer?.text();
+    if (!answer || number !== this.edits) return; // a later edit has sent all of this
+    const card = this.card(section);
+    // Who goes on typing while the answer is under way keeps what he types, and his place.
+    const typed = what.do === "refresh" ? [...valuesIn(card)].filter(([id, value]) => sent.get(id) !== value) : [];
+    const here = what.do === "refresh" && card.contains(document.activeElement) ? document.activeElement.id : "";
+    card.innerHTML = html;
+    card.open = true;
+    for (const [id, value] of typed) {
+      const control = document.getElementById(id);
+      if (control) control.value = value;
+    }
     this.touch(section.split(".")[0]);
     const path = answer.headers.get("X-Focus") ?? "";
     const id = "f-" + path.replaceAll("[", "-").replaceAll("]", "").replaceAll(".", "-");
-    const target = document.getElementById(id);
+    const target = document.getElementById(here) ?? document.getElementById(id);
     (card.contains(target) ? target : card).focus();
   }
 
@@ -166,7 +183,7 @@ export class Screen {
   goTo(id, tab) {
     if (tab) this.show(tab);
     const target = document.getElementById(id);
-    target?.closest("details")?.setAttribute("open", "");
+    for (let up = target?.closest("details"); up; up = up.parentElement.closest("details")) up.open = true;
     target?.focus();
     target?.scrollIntoView({ block: "center" });
   }
@@ -248,4 +265,9 @@ export class Screen {
 // What is searched for: the text without the id that a chosen label ends with.
 function wordsOf(input) {
   return input.value.replace(/\s*\([\w.:-]+\)\s*$/, "");
+}
+
+function valuesIn(card) {
+  const controls = card.querySelectorAll("input[id]:not([type=checkbox], [type=radio]), textarea[id], select[id]");
+  return new Map([...controls].map((control) => [control.id, control.value]));
 }
