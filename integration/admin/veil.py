@@ -22,7 +22,9 @@ _NAME_KEY = re.compile(
     r"^(contact_full_name|client_name|visitor_name|chat_username|username|name|lastname|secondname|full_name)$",
     re.IGNORECASE,
 )
-_TEXT_KEY = re.compile(r"^(text|messages?|visitor_message|employee_answer_message|.*_text_array|sa_call_summary)$")
+_TEXT_KEY = re.compile(
+    r"^(text|messages?|visitor_message|comment|employee_answer_message|.*_text_array|sa_call_summary)$"
+)
 _LINK_KEY = re.compile(r"link$|^url$|^uploadurl$", re.IGNORECASE)
 _WRITTEN_PHONE = re.compile(r"(?<![\w.])(?:\+\d|[78](?=[\s(-]?[\s(-]?\d{3}))(?:[\s().-]{0,2}\d){8,13}(?!\w)")
 _EMAIL = re.compile(r"([\w.+-])[\w.+-]*@([\w-])[\w.-]*\.(\w{2,})")
@@ -53,7 +55,8 @@ class Veil:
         if self.is_lifted or key.startswith("tag:"):
             return value
         if isinstance(value, Mapping):
-            return {name: self.value(part, str(name)) for name, part in value.items()}
+            is_block = key == "properties"  # of an activity: its value is what a client has written
+            return {name: self.value(part, "text" if is_block else str(name)) for name, part in value.items()}
         if isinstance(value, list | tuple):
             return _HIDDEN if value and _TEXT_KEY.match(key.lower()) else [self.value(part, key) for part in value]
         if isinstance(value, int) and not isinstance(value, bool) and re.search("phone", key, re.IGNORECASE):
