@@ -14,9 +14,9 @@ from integration.rules.facts import Facts, StreamKind
 from integration.rules.responsible import Candidates, Choice
 from integration.rules.ruleset import Ruleset, StreamRules
 
-CLIENT, END, TOLD, MET = "crm:client", "crm:end", "crm:told", "crm:met"
+CLIENT, END, TOLD, MET, REPORTED = "crm:client", "crm:end", "crm:told", "crm:met", "crm:reported"
 """Facts that decisions settle themselves: who the client is, what the end was, what was carried over of the
-conversation, which objects are the client's."""
+conversation, which objects are the client's, what the report of a request has changed before its end."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Case:
     operator_id: int | None
     is_over: bool
     is_missed: bool
+    has_report: bool
     result: str
     raw: Mapping[str, Any]
     done: DoneActions

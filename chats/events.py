@@ -129,9 +129,13 @@ def parse_request(event: RawEvent, *, zone: tzinfo, received_at: datetime) -> Ob
     )
 
 
-def urgency(_facts: Mapping[str, Any]) -> int:
-    """How many minutes earlier than its turn a chat or a request goes: calls come first."""
-    return 0
+def urgency(facts: Mapping[str, Any]) -> int:
+    """How many minutes earlier than its turn a chat or a request goes: calls come first.
+
+    A chat that only the report has told of is over for long: it lets the others pass.
+    """
+    is_told = any(name.startswith(("opened:", "taken:", "ended:")) for name in facts)
+    return 0 if is_told else -60
 
 
 def messenger(payload: Payload) -> tuple[str, str]:

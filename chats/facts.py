@@ -220,7 +220,7 @@ ADVERTISING = (*MARKS, "visits_count", "communication_id")
 _VISITOR = ("visitor_name", "visitor_email", "visitor_phone_number")
 _LISTS = ("tags", "attributes", "segments")
 
-REPORTED = frozenset(
+MAYBE_REPORTED = frozenset(
     {*ADVERTISING, "chat_channel_type", "chat_username", "initiator", "form_type", "form_name", "group_name"}
     - {"communication_id", "visitor_id"}
 )

@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chats import messages
-from chats.case import CLIENT, END, MET, TOLD, Case, choose
+from chats.case import CLIENT, END, MET, REPORTED, TOLD, Case, choose
 from chats.facts import (
     ANSWERED,
+    MAYBE_REPORTED,
     RECEIVED,
-    REPORTED,
     ChatFacts,
     Message,
     RequestFacts,
@@ -61,6 +61,7 @@ def decide_chat(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, n
         operator_id=chat.operator_id,
         is_over=is_over,
         is_missed=is_over and not chat.is_taken,
+        has_report=bool(chat.report),
         result=chat.result if is_over else ANSWERED,
         raw=facts,
         done=done,
@@ -88,6 +89,7 @@ def decide_request(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset
         operator_id=request.operator_id,
         is_over=request.is_over,
         is_missed=False,
+        has_report=bool(request.report),
         result=RECEIVED,
         raw=facts,
         done=done,
@@ -175,7 +177,7 @@ def _report(case: Case, since: datetime, is_told: bool, *, is_asked: bool) -> Pl
 
 
 def _untold(case: Case) -> set[str]:
-    asked = case.rules.deciding_facts & REPORTED
+    asked = case.rules.deciding_facts & MAYBE_REPORTED
     return {name for name in asked if is_absent(case.raw.get(name))}
 
 
@@ -229,14 +231,18 @@ def _carry_over(
             waiting.state, waiting.reason, actions, learned=learned, wake_at=waiting.wake_at, trace=trace,
             responsible_id=responsible_id,
         )  # fmt: skip
-    changes, warnings = yield from _changes(case, client, known, title=title, responsible_id=responsible_id)
-    if case.is_over:
-        learned[END] = {"responsible_id": responsible_id, "title": title, "changes": changes}
+    settled, warnings = yield from _settle(case, client, known, title=title, responsible_id=responsible_id)
+    learned |= settled
+    corrected = [
+        action
+        for name, visit in (("reported", REPORTED), ("correct", END))
+        for action in correction_actions({**case.raw, **settled}.get(visit, {}).get("changes", {}), name=name)
+    ]
     said, learned[TOLD] = _conversation(case, chat, made) if chat else (_request_text(case, made, texts), [])
     return Plan(
         "done",
         made.reason,
-        (*actions, *correction_actions(changes), *said),
+        (*actions, *corrected, *said),
         learned=learned,
         trace=(*trace, *warning_trace(warnings)),
         responsible_id=responsible_id,
@@ -250,19 +256,18 @@ def _met(case: Case, client: Client) -> list[str]:
     return [*([client.main.code] if client.main else []), *made]
 
 
-def _changes(
+def _settle(
     case: Case, client: Client, known: Facts, *, title: str, responsible_id: int
 ) -> Generator[Question, Answer, tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]]]:
-    if not case.is_over:
+    """Decide, once, what the end changes in the objects; and before it what the report of a request does."""
+    visit = END if case.is_over else REPORTED if case.has_report else ""
+    if not visit or visit in case.raw:
         return {}, ()
-    if "changes" in case.settled:
-        return case.settled["changes"], ()
     ending = Ending(case.done, case.ruleset, case.rules, known)
-    return (
-        yield from find_changes(
-            ending, client, title=title, responsible_id=responsible_id, contacts=case.visitor.contacts
-        )
+    changes, warnings = yield from find_changes(
+        ending, client, title=title, responsible_id=responsible_id, contacts=case.visitor.contacts
     )
+    return {visit: {"responsible_id": responsible_id, "title": title, "changes": changes}}, warnings
 
 
 def _request_text(case: Case, made: Made, texts: Sequence[str]) -> list[Action]:
@@ -296,9 +301,11 @@ def _conversation(case: Case, chat: ChatFacts, made: Made) -> tuple[list[Action]
         )
         until = max((message.at for message in new if message.at), default=None)
         ids = [message.id for message in new if message.id]
-        turns.append({"texts": texts, "ids": ids, "until": until.isoformat() if until else None})
+        turns.append({"messages": texts, "ids": ids, "until": until.isoformat() if until else None})
     said = [
-        action for number, turn in enumerate(turns) for action in _comments(made, f"transcript:{number}", turn["texts"])
+        action
+        for number, turn in enumerate(turns)
+        for action in _comments(made, f"transcript:{number}", turn["messages"])
     ]
     return said, turns
 

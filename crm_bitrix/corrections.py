@@ -92,12 +92,12 @@ def find_changes(
     return changes, (*mapped_made.warnings, *mapped_found.warnings)
 
 
-def correction_actions(changes: Changes) -> list[Action]:
-    """The updates that bring these changes."""
+def correction_actions(changes: Changes, *, name: str = "correct") -> list[Action]:
+    """The updates that bring these changes; `name` tells one visit to the objects from another."""
     actions = []
     for code, fields in changes.items():
         kind, _, number = code.partition(":")
-        actions.append(payloads.update_item(kind, int(number), fields, key=f"correct:{kind}"))
+        actions.append(payloads.update_item(kind, int(number), fields, key=f"{name}:{kind}"))
     return actions
 
 

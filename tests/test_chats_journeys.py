@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from crm_bitrix.models import BitrixItem
 from integration.inbox import receive
-from integration.models import ClientLink, Communication, InboxEvent, ResponsibleRule, State
+from integration.models import ClientLink, Communication, FieldMapping, InboxEvent, ResponsibleRule, State
 from tests.conftest import Product, set_filter, set_title
 from tests.sandbox.defaults import KNOWN_NO_DEAL_PHONE, KNOWN_PHONE
 
@@ -458,6 +459,34 @@ def test_a_request_can_wait_until_an_operator_has_processed_it(product: Product)
     )
     row = next(row for row in product.sandbox.uis.offline_messages if str(row["id"]) == story.id)
     report(product, "offline_messages_report", row | {"status": "processed", "employee_id": ANNA})
+    product.work()
+    assert told(product, "request").state == State.DONE
+    assert len(sent(product, "crm.item.add")) == 1
+
+
+def test_what_only_the_report_tells_of_a_request_is_written_when_it_comes(product: Product):
+    code = "lead.UF_CRM_FORM"
+    BitrixItem.objects.create(portal=product.portal, kind="field", code=code, name=code, data={"type": "string"})
+    FieldMapping.objects.create(
+        stream=product.stream("request"), position=0, fact="utm_campaign", object="lead", field="UF_CRM_FORM"
+    )
+    story = product.play("offline_request", client_phone=NEW_PHONE)
+    [born] = sent(product, "crm.item.add")
+    assert "UF_CRM_FORM" not in born["fields"]
+    row = next(row for row in product.sandbox.uis.offline_messages if str(row["id"]) == story.id)
+    for status in ("not_processed", "processing", "processed", "processed"):
+        report(product, "offline_messages_report", row | {"status": status, "employee_id": ANNA})
+        product.work()
+    [corrected] = sent(product, "crm.item.update")
+    assert corrected["fields"] == {"UF_CRM_FORM": "spring"}
+
+
+def test_a_filter_on_what_only_the_report_tells_of_a_request_waits_for_it(product: Product):
+    set_filter(product.stream("request"), {"all": [{"fact": "utm_campaign", "op": "eq", "value": "spring"}]})
+    story = product.play("offline_request", client_phone=NEW_PHONE)
+    assert (told(product, "request").state, told(product, "request").reason) == (State.WAITING, "ждёт отчёта UIS")
+    row = next(row for row in product.sandbox.uis.offline_messages if str(row["id"]) == story.id)
+    report(product, "offline_messages_report", row)
     product.work()
     assert told(product, "request").state == State.DONE
     assert len(sent(product, "crm.item.add")) == 1
