@@ -15,18 +15,9 @@ __all__ = ["driver", "visit", "world"]
 
 pytestmark = pytest.mark.browser
 
-TO_JOURNAL = """() => {
-    const form = document.createElement("form");
-    const input = document.createElement("input");
-    Object.assign(form, { method: "post", action: "/bitrix24/app/journal/" });
-    Object.assign(input, { name: "session", value: document.querySelector('meta[name="app-session"]').content });
-    form.append(input);
-    document.body.append(form);
-    form.submit();
-}"""
 WIDER = """() => [...document.querySelectorAll("body *")]
     .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
-    .filter((one) => !one.closest(".visually-hidden, thead"))
+    .filter((one) => !one.closest(".visually-hidden, thead, .scroll"))
     .map((one) => one.outerHTML.slice(0, 120))"""
 TRACE = [
     {"step": "client", "state": "new", "candidates": [], "deals": []},
@@ -106,7 +97,7 @@ def open_journal(visit, language="ru"):
     frame = visit.open("/bitrix24/app/")
     expect(frame.get_by_role("heading", level=1)).to_be_visible()
     FrameSession.objects.update(language=language)
-    visit.page.frames[1].evaluate(TO_JOURNAL)
+    frame.locator("[data-journal] button").click()
     expect(frame.get_by_role("heading", level=1)).to_have_text("Журнал" if language == "ru" else "Journal")
     return frame
 

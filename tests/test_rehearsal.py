@@ -9,8 +9,9 @@ from crm_bitrix.known import load_known
 from crm_bitrix.models import CrmAction
 from integration.models import ClientLink, Communication, Credential, InboxEvent, Portal, SettingsRevision, UisItem
 from integration.settings_document import export_document, read_document, read_settings
-from settings_ui.rehearsal import compare, rehearse
+from settings_ui.rehearsal import _memory, compare, rehearse
 from settings_ui.rehearsal_imaginary import ImaginaryCall
+from settings_ui.rehearsal_memory import Memory
 from tests.conftest import set_filter, set_title
 from tests.frame_posts import open_frame, token_of
 
@@ -194,3 +195,59 @@ def test_same_settings_change_nothing_of_the_last_events(product):
     product.play("answered_call", client_phone=NEW_PHONE, employees=[PETR])
     summary = compare(product.credential, read_settings(product.credential))
     assert (summary.total, summary.passed, summary.changed) == (1, (0, 0), ())
+
+
+def test_chat_is_played_with_the_client_it_had(product):
+    story = product.play("chat_finished", client_phone=NEW_PHONE, employees=[PETR])
+    product.pass_time(3600)
+    chat = Communication.objects.get(kind="chat", uis_id=story.id)
+    product.sandbox.portal.clear_log()
+    before = snapshot()
+    played = rehearse(product.credential, chat, read_settings(product.credential))
+    assert not product.sandbox.portal.requests
+    assert snapshot() == before
+    assert played.passed, played.reason
+    assert played.responsible_id == chat.responsible_id
+    assert "crm.item.add" in [action.method for action in played.commands]
+
+
+def test_nobody_is_taken_for_somebody_else_who_has_no_number_either(product):
+    played = product.call(product.play("answered_call", client_phone=KNOWN_PHONE, employees=[PETR]))
+    Communication.objects.filter(pk=played.pk).update(client_phone="")
+    other = Communication(
+        portal=product.portal, credential=product.credential, kind="chat", client_keys=["visitor:5"], facts={}
+    )
+    assert _memory(other) == Memory()
+
+
+# --- the address
+
+
+def test_address_plays_the_settings_of_the_screen(product, admin):
+    document = edited(product, filter=only("contact_phone_number", "starts", "+7495"))
+    page = post(product, admin, settings=json.dumps(document), phone="8 900 111-22-33", employee=PETR)
+    assert "Не попадёт в CRM" in page.content.decode()
+    call = product.call(product.play("answered_call", client_phone=NEW_PHONE, employees=[PETR]))
+    page = post(product, admin, settings=json.dumps(document), communication=call.pk).content.decode()
+    assert "Не попадёт в CRM" in page
+    assert "Номер клиента" in page
+    assert "79001112233" not in page.replace(" ", "")
+    page = post(product, admin, settings=json.dumps(document), last=1).content.decode()
+    assert "1 → 0" in page
+
+
+def test_address_refuses_settings_as_saving_does(product, admin):
+    document = edited(product, filter=only("contact_phone_number", "resembles", "+7495"))
+    page = post(product, admin, settings=json.dumps(document), phone="+79001112233")
+    assert page.status_code == 200
+    assert "telephony.incoming.filter" in page.content.decode()
+    assert "код" in post(product, admin, phone="abc").content.decode()
+
+
+def test_ordinary_user_plays_only_what_happened_by_the_saved_settings(product):
+    token = token_of(open_frame(product.client, product.sandbox, user_id=12))
+    call = product.call(product.play("answered_call", client_phone=NEW_PHONE, employees=[PETR]))
+    assert post(product, token, communication=call.pk).status_code == 200
+    assert post(product, token, communication=call.pk, settings="{}").status_code == 403
+    assert post(product, token, phone="+79001112233").status_code == 403
+    assert post(product, token, last=1).status_code == 403
