@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from integration import lanes
@@ -62,9 +62,11 @@ def again_failed(rows: QuerySet[Communication], portal: Portal, *, user_id: int)
 
 
 def progress_of(resend: Resend) -> Progress:
-    """How many of a repetition have had their turn, and how many of these failed again."""
+    """How many of a repetition have had their turn, and how many of these failed again. Those that rest before another
+    attempt still wait."""
     rows = Communication.objects.filter(portal=resend.portal_id, pk__in=resend.ids)
-    waiting = rows.filter(due_at__lte=timezone.now()).count()
+    is_next = Q(due_at__lte=timezone.now()) | Q(state=State.RETRY, due_at__isnull=False)
+    waiting = rows.filter(is_next).count()
     failed = rows.filter(state=State.FAILED, due_at__isnull=True).count()
     total = len(resend.ids)
     return Progress(total, done=total - waiting - failed, failed=failed)
