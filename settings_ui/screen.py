@@ -35,7 +35,7 @@ from settings_ui.access import FrameRequest, needs_admin, needs_session
 from settings_ui.headers import secure
 from settings_ui.models import FrameSession
 from settings_ui.pages import show
-from settings_ui.screen_choices import is_searched, search
+from settings_ui.screen_choices import UIS_LISTS, is_searched, search, search_uis
 from settings_ui.screen_edits import edit
 from settings_ui.screen_faults import word
 from settings_ui.screen_form import BadForm, read_form
@@ -153,7 +153,9 @@ def edit_screen(request: FrameRequest) -> HttpResponse:
         focus = edit(document, do=asked.text("do"), at=asked.text("at"), value=asked.text("value")[:200])
     except BadForm as error:
         return _bad(error)
-    section = ScreenView(document, load_known(asked.credential)).section(asked.text("section"))
+    known = load_known(asked.credential)
+    warnings = _warnings(asked.credential, document, known)
+    section = ScreenView(document, known, warnings=warnings).section(asked.text("section"))
     if section is None:
         return _bad(BadForm("no such section"))
     answer = show(request, "_section.html", {"section": section, "is_admin": True})
@@ -250,7 +252,10 @@ def search_entries(request: FrameRequest) -> HttpResponse:
     where = asked.text("where")
     if not is_searched(where):
         return _bad(BadForm("no such list"))
-    return secure(JsonResponse({"found": search(load_known(asked.credential), where, asked.text("text")[:MAX_SEARCH])}))
+    text = asked.text("text")[:MAX_SEARCH]
+    if where in UIS_LISTS:
+        return secure(JsonResponse({"found": search_uis(asked.credential, where, text)}))
+    return secure(JsonResponse({"found": search(load_known(asked.credential), where, text)}))
 
 
 @needs_admin

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from integration.fact_names import FACT_NAMES, fact_name
+from integration.models import Credential, UisItem
 from integration.rules.condition_tests import fold_text
 from integration.rules.facts import Fact, Moment, StreamKind, facts_of, moment
 from integration.rules.field_values import FieldInfo, is_supported
@@ -93,6 +94,30 @@ def owner_of_stages(create: Any) -> StageOwner:
     return pipeline if isinstance(pipeline, int) else DEFAULT_PIPELINE_ID
 
 
+UIS_LISTS: Mapping[str, UisItem.Kind] = {
+    "virtual_phone_number": UisItem.Kind.NUMBER,
+    "virtual_number_name": UisItem.Kind.NUMBER,
+    "scenario_name": UisItem.Kind.SCENARIO,
+    "site_domain_name": UisItem.Kind.SITE,
+    "campaign_name": UisItem.Kind.CAMPAIGN,
+    "chat_channel_name": UisItem.Kind.CHANNEL,
+    "group_name": UisItem.Kind.GROUP,
+    "employee_full_name": UisItem.Kind.EMPLOYEE,
+    "first_talked_employee_full_name": UisItem.Kind.EMPLOYEE,
+    "last_talked_employee_full_name": UisItem.Kind.EMPLOYEE,
+}
+"""Facts whose values the dictionaries of UIS know, so that a condition can be chosen instead of typed."""
+
+
+def search_uis(credential: Credential, fact: str, text: str) -> list[str]:
+    """Present values of a fact that hold the text, at most 50."""
+    kind = UIS_LISTS[fact]
+    rows = credential.uis_items.filter(kind=kind, missing_since__isnull=True).order_by("name", "pk")
+    found = (row.code if fact == "virtual_phone_number" else row.name for row in rows)
+    wanted = fold_text(text)
+    return [value for value in dict.fromkeys(found) if value and wanted in fold_text(value)][:SHOWN]
+
+
 def search(known: Known, where: str, text: str) -> list[str]:
     """Labels that hold every word of the text, at most 50; people who work first."""
     words = fold_text(text).split()
@@ -106,7 +131,7 @@ def search(known: Known, where: str, text: str) -> list[str]:
 
 def is_searched(where: str) -> bool:
     """Whether there is such a list to search in."""
-    return where in ("people", "employees") or where in {f"fields.{name}" for name in OBJECTS}
+    return where in ("people", "employees", *UIS_LISTS) or where in {f"fields.{name}" for name in OBJECTS}
 
 
 def is_offered(field: FieldInfo) -> bool:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from integration.rules.facts import StreamKind
 from integration.rules.ruleset import CALLS
 
+NUMBERS = "virtual_phone_number"
 Choices = tuple[tuple[str, Any], ...]
 
 
@@ -95,12 +96,12 @@ ASSIGN: Choices = (
     ("talked", _("Тот, кто говорил")),
     ("rung", _("Тот, кому звонили")),
     ("operator", _("Оператор чата или заявки")),
-    ("spread", _("По очереди из списка")),
+    ("spread", _("Поровну между сотрудниками")),
 )
 JOINS: Choices = (("all", _("Выполнены все условия (И)")), ("any", _("Выполнено хотя бы одно (ИЛИ)")))
 
 NUMBER_FIELDS = (
-    Field("number", _("Виртуальный номер")),
+    Field("number", _("Виртуальный номер"), search=NUMBERS),
     one_of("source", _("Источник"), "sources", none=_("Как у потока")),
     one_of("pipeline", _("Воронка"), "pipelines", none=_("Как у потока"), kind="ref", refresh=True),
     one_of("stage", _("Стадия"), "stages", none=_("Как у потока")),
@@ -183,7 +184,7 @@ TELEPHONY_SECTIONS = (
     Section(
         "telephony.click_to_call",
         _("Звонок по клику"),
-        fields=(Field("number", _("Виртуальный номер"), _("С него звонить, если портал не назвал линию. Пусто – первый действующий номер."), kind="null"),),
+        fields=(Field("number", _("Виртуальный номер"), _("С него звонить, если портал не назвал линию. Пусто – первый действующий номер."), kind="null", search=NUMBERS),),
     ),
     Section(
         "telephony.form_callback",
@@ -198,7 +199,7 @@ TELEPHONY_SECTIONS = (
             ),
             one_of("scenario", _("Сценарий UIS"), "scenarios", _("Нужен, когда выбран сценарий."), none=_("Не выбран"), kind="ref"),
             person("employee", _("Сотрудник"), _("Нужен, когда звонить сотруднику.")),
-            Field("number", _("Виртуальный номер"), _("С него клиенту перезвонят. Обязателен, если обратный звонок включён."), kind="null"),
+            Field("number", _("Виртуальный номер"), _("С него клиенту перезвонят. Обязателен, если обратный звонок включён."), kind="null", search=NUMBERS),
         ),
     ),
     Section(

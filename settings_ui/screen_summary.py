@@ -56,7 +56,7 @@ def _whom(assign: Any, known: Known) -> str:
         return label_of(assign.get("user"), known.people) or _("никого: сотрудник не выбран")
     if to == "spread":
         people = assign.get("users") if isinstance(assign.get("users"), list) else []
-        return _("по очереди: {names}").format(names=", ".join(label_of(one, known.people) for one in people) or "–")
+        return _("поровну между: {names}").format(names=", ".join(label_of(one, known.people) for one in people) or "–")
     choices = fields.TALKED if to == "talked" else fields.RUNG if to == "rung" else ()
     which = dict(choices).get(str(assign.get("which")))
     name = str(which or dict(fields.ASSIGN).get(str(to), "–"))

@@ -5,6 +5,7 @@ place: its own control, else the nearest thing above it.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.utils.translation import get_language
@@ -20,6 +21,7 @@ from integration.rules.known import Directory, Known
 from integration.rules.titles import TITLE_KEYS, default_title
 from settings_ui import screen_fields as fields
 from settings_ui.screen_choices import (
+    UIS_LISTS,
     Option,
     code_name,
     directory_of,
@@ -363,6 +365,8 @@ class ScreenView:
             return [self._field(fields.one_of("value", _("Значение"), tuple(codes), kind="text"), path)]
         if fact.type in (FactType.NUMBER, FactType.DURATION):
             plain = Field("value", _("Секунд") if fact.type is FactType.DURATION else _("Значение"), kind="number")
+        if fact.name in UIS_LISTS:
+            plain = replace(plain, search=fact.name)
         control = self._field(plain, path)
         control["input_type"] = _INPUT_TYPES.get(fact.type, "text")
         return [control]

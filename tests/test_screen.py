@@ -8,7 +8,7 @@ from django.test import Client
 
 from crm_bitrix.known import load_known
 from crm_bitrix.models import BitrixItem, SyncRun
-from integration.models import Credential, Portal
+from integration.models import Credential, Portal, UisItem
 from integration.models.portal import hash_secret
 from integration.rules.document_export import dump_settings
 from integration.settings_document import AuthorKind, read_document, read_settings, save_settings
@@ -373,6 +373,20 @@ def test_search_finds_people_and_fields_by_any_word(screen):
     assert screen.ask("search/", where="employees", text="анна").json()["found"] == ["Смирнова Анна (502)"]
     assert screen.ask("search/", where="fields.lead", text="utm").json()["found"] == ["UTM источник (utmSource)"]
     assert screen.ask("search/", where="secrets", text="").status_code == 400
+
+
+def test_conditions_offer_what_uis_knows(screen, credential):
+    UisItem.objects.create(credential=credential, kind="number", code="7", name="Сайт", data={"number": "+74951234567"})
+    assert screen.ask("search/", where="virtual_phone_number", text="495").json()["found"] == ["+74951234567"]
+    assert screen.ask("search/", where="scenario_name", text="обрат").json()["found"] == ["Обратный звонок"]
+
+
+def test_rule_that_is_never_reached_is_named_at_once(screen):
+    form = screen.open()
+    section = "telephony.incoming.responsible"
+    change(form, f"{section}.rules[3].active:yes", "1")
+    screen.edit(form, section, "up", f"{section}.rules[3]")
+    assert "До этого правила дело не дойдёт" in screen.answer.content.decode()
 
 
 def test_search_gives_fifty_at_most(screen, credential):

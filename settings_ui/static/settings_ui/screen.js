@@ -178,6 +178,8 @@ export class Screen {
     const text = `${this.place.dataset.unsaved} ${names.join(", ")}`;
     if (status.textContent !== text) status.textContent = text;
     this.place.querySelector("[data-discard]").hidden = false;
+    const credentials = this.place.querySelector("[data-credentials]");
+    if (credentials) credentials.disabled = true; // another one's settings would take the place of unsaved ones
   }
 
   goTo(id, tab) {
