@@ -376,7 +376,7 @@ def test_search_finds_people_and_fields_by_any_word(screen):
 
 
 def test_conditions_offer_what_uis_knows(screen, credential):
-    UisItem.objects.create(credential=credential, kind="number", code="7", name="Сайт", data={"number": "+74951234567"})
+    UisItem.objects.create(credential=credential, kind="number", code="+74951234567", name="Сайт")
     assert screen.ask("search/", where="virtual_phone_number", text="495").json()["found"] == ["+74951234567"]
     assert screen.ask("search/", where="scenario_name", text="обрат").json()["found"] == ["Обратный звонок"]
 
