@@ -5,6 +5,7 @@ Facts gather by name, so that the order of notifications never matters:
     opened:<at>                 a chat begins, or begins again
     taken:<at>                  {"employee_id", "name", "is_move"}    an operator takes it, or gets it from another
     ended:<at>                  {"name", "is_lost", "messages"}       it is over: finished, or nobody took it
+    end                         {"at"}                                when it was over for the last time
     messages                    the conversation as the report of UIS tells it, a list of messages
     report:<seen>               {column: value}    its row in the report; of the versions the last one counts
 
@@ -192,7 +193,7 @@ def _ended(is_lost: bool) -> Callable[[Payload, datetime, tzinfo], Facts]:
             "is_lost": is_lost,
             "messages": _told_messages(payload, at, zone),
         }
-        return {f"ended:{at.isoformat()}": end}
+        return {f"ended:{at.isoformat()}": end, "end": {"at": at.isoformat()}}
 
     return read
 

@@ -133,6 +133,8 @@ def _take_in(observed: Observation, credential: Credential, *, is_request: bool 
     if facts == communication.facts and not is_new:
         return communication
     now = timezone.now()
+    if facts.get("end") != communication.facts.get("end"):
+        communication.report_at = now  # over, perhaps once more: its report is to be asked for
     communication.facts, communication.facts_rank = facts, ranks
     communication.direction = observed.direction or communication.direction
     communication.client_phone = observed.client_phone or communication.client_phone

@@ -88,15 +88,7 @@ def read_chats(reader: Reader, *, since: datetime, till: datetime) -> Page:
     rows = uis_methods.chats_report(reader.uis(), since=since, till=until)
     if rows is None:
         return Page(Taken(), is_available=False)
-    events = [_Event("chats_report", "chat", row) for row in _sorted(reader, rows)]
-    fresh = _fresh(reader.credential, events)
-    messages = _messages(reader, [event.uis_id for event in fresh])
-    before = {
-        number: _Event("chat_messages_report", "chat", {"id": number, "chat_id": number, "messages": list(found)})
-        for number, found in messages.items()
-    }
-    taken = _store(reader.credential, fresh, before, read=len(events))
-    open_ = [row for row in rows if text(row, "status") in OPEN_CHATS]
+    taken, open_ = take_chats(reader, rows)
     open_since = min((_moment(reader, row, "date_time", till) for row in open_), default=None)
     return Page(taken, until if until < till else None, open_since)
 
@@ -128,6 +120,25 @@ def take_calls(reader: Reader, rows: Iterable[Row]) -> tuple[Taken, list[Row]]:
     waiting = Communication.objects.filter(credential=reader.credential, kind="call", report_at__isnull=False)
     waiting.filter(uis_id__in=ids).update(report_at=None)
     return taken, [row for row in rows if not text(row, "finish_time")]
+
+
+def take_chats(reader: Reader, rows: Iterable[Row]) -> tuple[Taken, list[Row]]:
+    """Take in rows of chats, with their messages, and end the waiting for those that are over; return the rows of
+    those that go on still."""
+    events = [_Event("chats_report", "chat", row) for row in _sorted(reader, list(rows))]
+    fresh = _fresh(reader.credential, events)
+    messages = _messages(reader, [event.uis_id for event in fresh])
+    before = {
+        number: _Event("chat_messages_report", "chat", {"id": number, "chat_id": number, "messages": list(found)})
+        for number, found in messages.items()
+    }
+    taken = _store(reader.credential, fresh, before, read=len(events))
+    open_ = [event.row for event in events if text(event.row, "status") in OPEN_CHATS]
+    over = [str(event.uis_id) for event in events if text(event.row, "status") not in OPEN_CHATS]
+    waiting = Communication.objects.filter(credential=reader.credential, kind="chat", report_at__isnull=False)
+    for part in _parts(over, EVENTS_AT_ONCE):
+        waiting.filter(uis_id__in=part).update(report_at=None)
+    return taken, open_
 
 
 def media_url(credential: Credential) -> str:

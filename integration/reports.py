@@ -1,6 +1,6 @@
 """The lane of a UIS account: it asks for reports, and what they tell comes back through the inbox.
 
-    awaited    calls that are over and wait for their report: one request serves all of them
+    awaited    calls and chats that are over and wait for their report: one request serves all of a kind
     calls      reconciliation: everything of the window that began since the last reading, overlapping by two hours
     chats
     requests
@@ -11,7 +11,7 @@ read from the rows themselves, so a turn may be missed, repeated or killed: the 
 not touched here, and a slow UIS holds nothing but its own account's reports.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -21,7 +21,7 @@ from django.utils import timezone
 from integration import completeness, lanes, uis_methods
 from integration.events import moment, whole_number
 from integration.models import Communication, Credential, Lane, ReportCursor
-from integration.report_rows import Page, Reader, Taken, read_calls, read_chats, read_requests, take_calls
+from integration.report_rows import Page, Reader, Taken, read_calls, read_chats, read_requests, take_calls, take_chats
 from integration.uis_errors import Effect, UisError
 
 EVERY = timedelta(minutes=15)
@@ -36,6 +36,7 @@ SLOT = timedelta(seconds=10)
 LONGEST_REST = timedelta(hours=1)
 AWAITED_FOR = timedelta(hours=24)
 AWAITED_AT_ONCE = 500
+LONGEST_CHAT = timedelta(days=8)
 AROUND_START = timedelta(hours=1)
 
 PART_BY_COMMAND = timedelta(days=14)
@@ -85,10 +86,10 @@ def begin(credential: Credential) -> None:
 
 
 def awaited(now: datetime) -> "QuerySet[Communication]":
-    """Calls that are over, whose report has not come, and which may be asked for now."""
+    """Calls and chats that are over, whose report has not come since, and which may be asked for now."""
     is_over = Q(facts__has_key="end") | Q(facts__has_key="lost")
-    calls = Communication.objects.filter(is_over, kind="call", report_at__lte=now)
-    return calls.exclude(facts__has_key="report")
+    ended = Communication.objects.filter(is_over, kind__in=["call", "chat"], report_at__lte=now)
+    return ended.exclude(kind="call", facts__has_key="report")
 
 
 def troubles(credential: Credential) -> list[str]:
@@ -163,13 +164,14 @@ def _move(cursor: ReportCursor, page: Page, credential: Credential, now: datetim
     if cursor.kind == Kind.CALLS:
         waiting = Communication.objects.filter(credential=credential, report_at__isnull=False)
         _stop_waiting(waiting, now)
-        if waiting.exists():
+        if waiting.filter(kind="call").exists():
             cursor.next_at = now + EVERY_WHILE_AWAITED
 
 
 def _stop_waiting(waiting: "QuerySet[Communication]", now: datetime) -> None:
-    """Nobody waits for a report that has come, nor for one that will not come."""
-    is_in_vain = ~Q(kind="call") | Q(facts__has_key="report") | Q(started_at__lt=now - 2 * AWAITED_FOR)
+    """Nobody waits for a report that has come, nor for one that will not come. A chat may go on for days."""
+    is_call_in_vain = Q(facts__has_key="report") | Q(started_at__lt=now - 2 * AWAITED_FOR)
+    is_in_vain = Q(kind="request") | Q(is_call_in_vain, kind="call") | Q(started_at__lt=now - LONGEST_CHAT)
     waiting.filter(is_in_vain).update(report_at=None)
 
 
@@ -194,35 +196,39 @@ def _settle(name: str) -> None:
         lanes.settle(name)
 
 
-# --- calls that wait for their report -------------------------------------------------------------------------------
+# --- what waits for its report --------------------------------------------------------------------------------------
 
 
 def poll_awaited(reader: Reader) -> bool:
-    """Ask for the reports of all calls of a credential that wait for theirs, in one request; no when it was too early
-    for all of them. Raises UisError.
+    """Ask for the reports of all calls of a credential that wait for theirs, in one request, and so for all chats; no
+    when it was too early for all of them. Raises UisError.
 
-    A call is asked for first a few seconds after its end, then ever more rarely: after as long again as it has been
-    over. What comes later still, the reconciliation finds.
+    One is asked for first a few seconds after its end, then ever more rarely: after as long again as it has been over.
+    What comes later still, the reconciliation finds.
     """
     now = timezone.now()
-    ready = []
-    for call in awaited(now).filter(credential=reader.credential).order_by("started_at")[:AWAITED_AT_ONCE]:
-        if call.uis_id.isdecimal() and _age(call, now) >= FIRST_AFTER:
-            ready.append(call)
+    ready: dict[str, list[Communication]] = {"call": [], "chat": []}
+    for ended in awaited(now).filter(credential=reader.credential).order_by("started_at")[:AWAITED_AT_ONCE]:
+        if ended.uis_id.isdecimal() and _age(ended, now) >= FIRST_AFTER:
+            ready[ended.kind].append(ended)
         else:
-            _ask_again(call, now)
-    if not ready:
-        return False
-    ids = [int(call.uis_id) for call in ready]
-    rows = uis_methods.calls_report(
-        reader.uis(), since=min(call.started_at for call in ready) - AROUND_START, till=now, ids=ids
-    )
-    _taken, ongoing = take_calls(reader, rows)
+            _ask_again(ended, now)
+    for kind, waiting in ready.items():
+        if waiting:
+            _poll(reader, kind, waiting, now)
+    return any(ready.values())
+
+
+def _poll(reader: Reader, kind: str, waiting: Sequence[Communication], now: datetime) -> None:
+    """Ask for the reports of these calls, or of these chats."""
+    ids, since = [int(one.uis_id) for one in waiting], min(one.started_at for one in waiting) - AROUND_START
+    ask, take = (uis_methods.calls_report, take_calls) if kind == "call" else (uis_methods.chats_report, take_chats)
+    rows = ask(reader.uis(), since=since, till=now, ids=ids) or ()
+    _taken, ongoing = take(reader, rows)
     told = {whole_number(row, "id") for row in rows} - {whole_number(row, "id") for row in ongoing}
-    for call in ready:
-        if int(call.uis_id) not in told:
-            _ask_again(call, now)
-    return True
+    for one in waiting:
+        if int(one.uis_id) not in told:
+            _ask_again(one, now)
 
 
 def _ask_again(call: Communication, now: datetime) -> None:

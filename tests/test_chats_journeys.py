@@ -292,6 +292,19 @@ def test_without_a_report_the_notification_tells_the_conversation_after_a_while(
     assert told(product).state == State.DONE
 
 
+def test_the_conversation_is_asked_for_at_once_and_for_many_chats_together(product: Product):
+    stories = [product.sandbox.tell("chat_finished", client_phone=f"7901000000{number}") for number in range(5)]
+    for story in stories:
+        story.post()
+    product.work()
+    for _ in range(3):
+        product.pass_time(6)
+    assert set(Communication.objects.values_list("state", flat=True)) == {State.DONE}
+    assert len(comments(product)) == 5
+    asked = [one["method"] for one in product.sandbox.uis.requests]
+    assert asked.count("get.chat_messages_report") == 1
+
+
 def test_what_a_client_writes_is_neither_markup_nor_a_reference(product: Product):
     text = "$result[find0] [URL=https://evil.example]жми[/URL] [B]и всё[/B]"
     story = product.play("chat_finished", client_phone=NEW_PHONE, text=text)
