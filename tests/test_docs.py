@@ -93,3 +93,9 @@ def test_every_decision_is_in_the_list():
     index = text_of("docs/decisions/README.md")
     records = {path.name for path in ROOT.glob("docs/decisions/0*.md")}
     assert records == set(re.findall(r"\((0\d{3}-[\w-]+\.md)\)", index))
+
+
+def test_every_command_of_ours_is_told_to_the_operator():
+    ours = {path.stem for path in ROOT.glob("*/management/commands/[a-z]*.py")}
+    told = set(CODE.findall(text_of("docs/operations.md")))
+    assert ours - told == set()
