@@ -1,6 +1,9 @@
 "use strict";
 const T = WORDS[document.documentElement.lang] || WORDS.ru;
 const $ = (id) => document.getElementById(id);
+// The portal shows [URL=…]text[/URL] as a link; here it is only marked, for there is no page behind it.
+const bbLinks = (text) => text.replace(/\[URL=([^\]]*)\](.*?)\[\/URL\]/g, '<span class="link" title="$1">$2</span>');
+
 const esc = (text) => String(text ?? "").replace(/[&<>"']/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c]);
 const fmt = (text, ...values) => text.replace(/\{(\d)\}/g, (_, n) => values[n]);
 const GROUPS = {
@@ -122,7 +125,7 @@ function drawCrm() {
   put("tabs", Object.keys(data.items).map((name) =>
     `<button role="tab" aria-selected="${name === tab}" data-tab="${name}">${T[name]} <span>${data.items[name].length}</span></button>`).join(""));
   put("items", data.items[tab].map(itemCard).join("") || `<p class="muted">${T.empty_items}</p>`);
-  put("notifications", data.notifications.map((row) => `<div class="note"><b>${esc(row.user)}</b> <small>${row.at}</small><p>${esc(row.text)}</p></div>`).join("")
+  put("notifications", data.notifications.map((row) => `<div class="note"><b>${esc(row.user)}</b> <small>${row.at}</small><p>${bbLinks(esc(row.text))}</p></div>`).join("")
     || `<p class="muted">${T.empty_notifications}</p>`);
 }
 
