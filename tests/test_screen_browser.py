@@ -1,9 +1,13 @@
 """The settings screen in a real browser: tabs, a filter made with the keyboard, saving, and what is there then."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import FrameLocator, expect
 
 from crm_bitrix.known import load_known
+from crm_bitrix.models import SyncRun
 from integration.models import Credential, Portal
 from integration.settings_document import AuthorKind, read_document, read_settings, save_settings
 from tests.settings_world import COMPLETE, PORTAL, store
@@ -103,6 +107,56 @@ def test_title_shows_at_once_what_it_becomes(visit, credential):
     titles.get_by_role("button", name="Имя посетителя").click()
     expect(titles.get_by_label("Заявка")).to_have_value("Заявка от {{visitor_name}}")
     expect(titles.get_by_role("status")).to_have_text("Заявка от Ольга")
+    assert visit.troubles == []
+
+
+def test_page_that_is_stale_shows_the_other_changes_and_overwrites_when_told(visit, credential):
+    frame = visit.open("/bitrix24/app/")
+    frame.get_by_label("Страна номеров без кода").fill("KZ")
+    known = load_known(credential)
+    settings = replace(read_settings(credential), alert_emails=("boss@example.com",))
+    save_settings(credential, settings, known=known, author_kind=AuthorKind.BITRIX, author="Анна Смирнова")
+    frame.get_by_role("button", name="Сохранить").first.click()
+    alert = frame.get_by_role("alert")
+    expect(alert).to_contain_text("настройки изменил кто-то ещё")
+    expect(alert).to_contain_text("Анна Смирнова")
+    alert.get_by_text("Показать изменения").click()
+    expect(alert.get_by_text("main.alerts.emails").first).to_be_visible()
+    assert read_settings(Credential.objects.get()).country == "RU"
+    alert.get_by_role("button", name="Сохранить моё поверх").click()
+    expect(frame.get_by_text("Сохранено: редакция")).to_be_focused()
+    assert read_settings(Credential.objects.get()).country == "KZ"
+
+    frame.locator("[data-revision] summary", has_text="Анна Смирнова").click()
+    frame.get_by_role("button", name="Восстановить редакцию").click()
+    expect(frame.get_by_text("Сохранено: редакция")).to_be_focused()
+    assert read_settings(Credential.objects.get()).alert_emails == ("boss@example.com",)
+    assert visit.troubles == []
+
+
+def test_synchronisation_is_followed_to_its_end(visit, credential):
+    frame = visit.open("/bitrix24/app/")
+    SyncRun.objects.all().delete()
+    frame.get_by_role("button", name="Синхронизировать сейчас").click()
+    expect(frame.get_by_text("Идёт синхронизация")).to_be_visible()
+    frame.get_by_label("Страна номеров без кода").fill("KZ")
+    SyncRun.objects.update(state=SyncRun.State.DONE)
+    expect(frame.get_by_text("Идёт синхронизация")).to_have_count(0)
+    expect(frame.get_by_label("Страна номеров без кода")).to_have_value("KZ")
+    assert visit.troubles == []
+
+
+def test_settings_leave_as_a_file_and_come_back_unsaved(visit, credential):
+    frame = visit.open("/bitrix24/app/")
+    with visit.page.expect_download() as download:
+        frame.get_by_role("button", name="Выгрузить в файл").click()
+    text = Path(download.value.path()).read_text().replace('"country": "RU"', '"country": "KZ"')
+    frame.get_by_label("Загрузить из файла").set_input_files(
+        {"name": "settings.json", "mimeType": "application/json", "buffer": text.encode()}
+    )
+    expect(frame.get_by_text("ещё не сохранены")).to_be_focused()
+    expect(frame.get_by_label("Страна номеров без кода")).to_have_value("KZ")
+    assert read_settings(Credential.objects.get()).country == "RU"
     assert visit.troubles == []
 
 
