@@ -191,7 +191,7 @@ def test_after_a_reopening_only_what_was_said_since_is_carried_over(product: Pro
     assert len(sent(product, "crm.item.add")) == 1
 
 
-@pytest.mark.parametrize("kind", ["chat_finished", "lost_chat", "offline_request"])
+@pytest.mark.parametrize("kind", ["chat_finished", "chat_moved", "chat_reopened", "lost_chat", "offline_request"])
 @pytest.mark.parametrize("defaults", [False, True])
 def test_the_end_is_the_same_in_reverse_order_and_twenty_times(product: Product, kind: str, defaults: bool):
     set_options(product, "chat", without_contacts=True)
@@ -422,6 +422,17 @@ def test_a_chat_handed_over_belongs_to_the_second_operator_unless_somebody_was_f
     report_chat(product, story)
     [corrected] = sent(product, "crm.item.update")
     assert str(corrected["fields"]["assignedById"]) == "15"
+
+
+def test_a_story_of_a_chat_in_a_messenger_handed_over_is_one_lead_of_who_ended_it(product: Product):
+    ResponsibleRule.objects.create(stream=product.stream("chat"), position=0, name="О", assign={"to": "operator"})
+    story = product.play("chat_moved", client_phone="", channel_id=28002, messenger_user="wa-77")
+    product.pass_time(6)
+    product.pass_time(6)
+    [lead] = sent(product, "crm.item.add")
+    assert lead["fields"]["fm"] == [{"typeId": "IM", "valueType": "OTHER", "value": "wa-77"}]
+    assert (str(lead["fields"]["assignedById"]), told(product).uis_id) == ("15", story.id)
+    assert len(comments(product)) == 1
 
 
 def test_a_filtered_chat_makes_nothing_and_says_which_condition_failed(product: Product):

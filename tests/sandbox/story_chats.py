@@ -36,6 +36,7 @@ class ChatPlan:
         ring_seconds: float = 20.0,
         channel_id: int = 28001,
         messages_array: bool = False,
+        messenger_user: str | None = None,
         **_: Any,
     ) -> None:
         self.uis, self.start_at, self.default_bodies = uis, start_at, default_bodies
@@ -44,7 +45,7 @@ class ChatPlan:
         self.name, self.email, self.text = name, email, text
         self.talk_seconds, self.answer_seconds = talk_seconds, ring_seconds
         self.channel = next(row for row in uis.directories["chat_channels"] if row["id"] == channel_id)
-        self.messages_array = messages_array
+        self.messages_array, self.messenger_user = messages_array, messenger_user
         self.number = 0
         self.visitor_id = uis.next_id("visitor", 7200001001)
         self.session_id = uis.next_id("session", 8100001001)
@@ -128,9 +129,10 @@ class ChatPlan:
                 "chat_channel_id": self.channel["id"],
                 "chat_channel_type": self.channel["type"],
                 "chat_channel_name": self.channel["name"],
+                "chat_user_id": self.messenger_user,
                 "messages_count": len(spoken),
                 "is_group_chat": False,
-                "is_transfer": False,
+                "is_transfer": any(event == "chat_operator_changed" for _, event, _values in self.moments),
                 "release_cause": "closed_by_operator" if person else "closed_by_timeout",
                 "employee_id": person["id"] if person else None,
                 "employee_full_name": person["full_name"] if person else None,
@@ -216,6 +218,36 @@ def chat_finished(plan: ChatPlan) -> None:
     plan.tell("chat_finished", employee_full_name=person["full_name"], status="succeed")
 
 
+def chat_moved(plan: ChatPlan) -> None:
+    """An operator takes the chat and hands it over to another one, who closes it."""
+    _open(plan)
+    plan.wait(plan.answer_seconds)
+    first = plan.people[0]
+    second = plan.people[1] if len(plan.people) > 1 else plan.uis.employee(700102)
+    plan.tell("chat_accepted_to_work", **_who(first))
+    plan.wait(5)
+    plan.say("operator", "Перевожу вас на коллегу.", first)
+    previous = {"previous_employee_id": first["id"], "previous_employee_full_name": first["full_name"]}
+    plan.tell("chat_operator_changed", **_who(second), **previous)
+    plan.wait(10)
+    plan.say("operator", "Здравствуйте, чем помочь?", second)
+    plan.wait(plan.talk_seconds)
+    plan.tell("chat_finished", employee_full_name=second["full_name"], status="succeed")
+
+
+def chat_reopened(plan: ChatPlan) -> None:
+    """The client writes again into a chat that is over; the same operator takes it once more."""
+    chat_finished(plan)
+    person = plan.people[0]
+    plan.wait(60)
+    plan.say("visitor", "И ещё один вопрос")
+    plan.tell("chat_accepted_to_work", **_who(person))
+    plan.wait(20)
+    plan.say("operator", "Слушаю.", person)
+    plan.wait(plan.talk_seconds)
+    plan.tell("chat_finished", employee_full_name=person["full_name"], status="succeed")
+
+
 def lost_chat(plan: ChatPlan) -> None:
     """Nobody takes the chat."""
     _open(plan)
@@ -232,4 +264,6 @@ def offline_request(plan: ChatPlan) -> None:
     plan.tell("offline_message")
 
 
-CHATS = {function.__name__: function for function in (chat_finished, lost_chat, offline_request)}
+CHATS = {
+    function.__name__: function for function in (chat_finished, chat_moved, chat_reopened, lost_chat, offline_request)
+}
