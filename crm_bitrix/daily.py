@@ -1,4 +1,4 @@
-"""What is done once a day: portals on hold are tried, sessions that are over are deleted.
+"""What is done once a day: portals on hold are tried, defaults are looked at, sessions that are over are deleted.
 
 want  asks the queue for a run when the last one was yesterday; called by every tick
 run   does everything; one part that fails does not keep the others from their turn
@@ -18,6 +18,7 @@ NAME = "daily"
 EVERY = timedelta(days=1)
 PARTS = (
     "crm_bitrix.installation.probe_held_portals",
+    "crm_bitrix.preflight.check_default_responsibles",
     "settings_ui.sessions.purge_sessions",
 )
 
