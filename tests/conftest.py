@@ -84,6 +84,13 @@ class Product:
         return self.credential.streams.get(kind=kind)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test with the product or the sandbox around it is a journey: real HTTP, tables emptied each time."""
+    for item in items:
+        if {"product", "sandbox", "transactional_db"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("journey")
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """The Chromium of the system; `make test` finds or installs it."""

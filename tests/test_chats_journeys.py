@@ -75,6 +75,7 @@ def report_chat(product: Product, story: Any, messages: list[dict[str, Any]] | N
     product.work()
 
 
+@pytest.mark.smoke
 def test_a_finished_chat_of_a_new_client_is_lead_activity_notice_and_its_conversation(product: Product):
     set_title(product.stream("chat"), "answered", "Чат {{chat_channel_name}}: {{visitor_name}}")
     before = product.sandbox.portal.counts()

@@ -121,6 +121,7 @@ def test_a_portal_that_says_slow_down_is_left_in_peace_and_then_served(product: 
 # --- tokens
 
 
+@pytest.mark.smoke
 def test_an_expired_token_is_renewed_once_and_the_request_repeated(product: Product):
     product.sandbox.portal.expire_tokens()
     assert Client(product.portal).call(TIME)

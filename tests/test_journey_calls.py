@@ -24,6 +24,7 @@ def sent(product: Product, method: str) -> list[dict[str, Any]]:
     return [record.params for record in product.sandbox.portal.commands(method, ok=True)]
 
 
+@pytest.mark.smoke
 def test_an_answered_call_of_an_unknown_number_becomes_card_lead_activity_record_and_notice(product: Product):
     set_title(product.stream(), "answered", "Звонок: {{contact_phone_number}}")
     before = product.sandbox.portal.counts()
@@ -49,6 +50,7 @@ def test_an_answered_call_of_an_unknown_number_becomes_card_lead_activity_record
     assert product.sandbox.portal.cost(story.id)["requests"] <= 4 + 2
 
 
+@pytest.mark.smoke
 def test_a_missed_call_of_an_unknown_number_is_one_missed_activity_with_its_own_title(product: Product):
     set_title(product.stream(), "missed", "Пропущенный: {{contact_phone_number}}")
     before = product.sandbox.portal.counts()
@@ -157,6 +159,7 @@ def test_the_end_is_the_same_in_reverse_order_and_twenty_times(product: Product,
     assert product.sandbox.portal.counts() == straight
 
 
+@pytest.mark.smoke
 def test_a_filtered_call_makes_nothing_and_says_which_condition_failed(product: Product):
     set_filter(product.stream(), {"all": [{"fact": "virtual_phone_number", "op": "eq", "value": "+74957777777"}]})
     before = product.sandbox.portal.counts()

@@ -238,6 +238,7 @@ def test_an_event_that_comes_just_as_the_drain_ends_is_not_left_behind(
     assert not InboxEvent.objects.filter(folded_at__isnull=True).exists()
 
 
+@pytest.mark.smoke
 def test_a_bell_that_was_lost_is_rung_again_by_the_tick(product: Product):
     product.sandbox.tell("missed_call", client_phone=NEW_PHONE).post()
     product.bells.clear()
@@ -304,6 +305,7 @@ def test_a_drain_does_not_spin_while_an_outcome_is_too_young_to_be_looked_up(
 # --- 4. Isolated
 
 
+@pytest.mark.smoke
 def test_a_decision_that_raises_fails_alone(product: Product, monkeypatch: pytest.MonkeyPatch):
     from integration.inbox import KINDS
 

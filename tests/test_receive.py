@@ -14,6 +14,7 @@ PAYLOADS = Path(__file__).parent / "payloads"
 VARIANTS = json.loads((PAYLOADS / "_wire-variants.json").read_text())["cases"]
 
 
+@pytest.mark.smoke
 @pytest.mark.fault(21)
 def test_a_wrong_secret_gets_an_empty_404_and_stores_nothing(product: Product):
     for path in (
@@ -66,6 +67,7 @@ def test_a_body_of_five_megabytes_is_refused(product: Product):
     assert not InboxEvent.objects.exists()
 
 
+@pytest.mark.smoke
 @pytest.mark.fault(23)
 def test_an_event_that_we_do_not_know_is_kept_and_says_so(product: Product):
     assert product.notify({"event": "moon_landing", "call_session_id": 1}) == 200
