@@ -122,6 +122,7 @@ def pytest_on_postgres(place: Path, chosen: list[str]) -> Count:
 
 
 def pytest_in_browser(place: Path, chosen: list[str]) -> Count:
+    """On PostgreSQL: the page asks from several threads at once, which a test's SQLite in memory refuses."""
     if not any("mark.browser" in path.read_text() for path in ROOT.glob("tests/test_*.py")):
         return Count()
     try:
@@ -129,9 +130,11 @@ def pytest_in_browser(place: Path, chosen: list[str]) -> Count:
             "HOME": str(place),  # Chromium writes to it; a user of a build machine may have none
             "DJANGO_ALLOW_ASYNC_UNSAFE": "1",  # playwright keeps an event loop in the thread of the test
         }
+        with running_postgres() as url:
+            arguments = ["-m", "browser", *chosen]
+            return pytest("pytest in the browser", place, arguments, environment | {"DATABASE_URL": url})
     except SetupError as error:
         return failed("pytest in the browser", str(error))
-    return pytest("pytest in the browser", place, ["-m", "browser", *chosen], environment)
 
 
 def spread() -> list[str]:
