@@ -24,7 +24,7 @@ from tests.system import SetupError, find_chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS = 5  # pytest's exit code when nothing was chosen
-LEFT_OUT_OF_FAST = ["-m", "not browser and not slow and (not journey or smoke)"]
+LEFT_OUT_OF_FAST = ["-m", "not browser and not slow and not hypothesis and (not journey or smoke)"]
 
 # Settings of a developer's .env must not change what is tested.
 ENVIRONMENT = {

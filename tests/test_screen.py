@@ -185,6 +185,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("name", "values", "expected"), CHANGES, ids=[name for name, _values, _new in CHANGES])
+@pytest.mark.slow
 def test_changed_setting_is_saved_and_exported(screen, name, values, expected):
     form = screen.open()
     change(form, name, *values)
