@@ -5,7 +5,9 @@ the page that takes the place of the old one. Writing is for administrators; eve
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -132,14 +134,25 @@ def _bad(error: BadForm) -> HttpResponse:
     return secure(HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8"))
 
 
+def reads_form(view: Callable[[FrameRequest, Asked], HttpResponse]) -> Callable[[FrameRequest], HttpResponse]:
+    """Give a view what the form asks for; one that cannot be read is refused in words."""
+
+    @wraps(view)
+    def read(request: FrameRequest) -> HttpResponse:
+        try:
+            asked = read_asked(request, request.session_of_frame.portal)
+        except BadForm as error:
+            return _bad(error)
+        return view(request, asked)
+
+    return read
+
+
 @needs_session
 @require_POST
-def load_screen(request: FrameRequest) -> HttpResponse:
+@reads_form
+def load_screen(request: FrameRequest, asked: Asked) -> HttpResponse:
     """The screen as it is stored."""
-    try:
-        asked = read_asked(request, request.session_of_frame.portal)
-    except BadForm as error:
-        return _bad(error)
     return _screen(request, asked.credential)
 
 
@@ -243,12 +256,9 @@ def author_of(session: FrameSession, known: Known) -> str:
 
 @needs_admin
 @require_POST
-def search_entries(request: FrameRequest) -> HttpResponse:
+@reads_form
+def search_entries(request: FrameRequest, asked: Asked) -> HttpResponse:
     """Names for a searching control: at most 50."""
-    try:
-        asked = read_asked(request, request.session_of_frame.portal)
-    except BadForm as error:
-        return _bad(error)
     where = asked.text("where")
     if not is_searched(where):
         return _bad(BadForm("no such list"))
@@ -276,12 +286,9 @@ def preview_title(request: FrameRequest) -> HttpResponse:
 
 @needs_session
 @require_POST
-def show_revision(request: FrameRequest) -> HttpResponse:
+@reads_form
+def show_revision(request: FrameRequest, asked: Asked) -> HttpResponse:
     """What a revision changed, and what restoring it would change now."""
-    try:
-        asked = read_asked(request, request.session_of_frame.portal)
-    except BadForm as error:
-        return _bad(error)
     revision = _revision(asked)
     if revision is None:
         return secure(HttpResponse(status=404))
@@ -303,12 +310,9 @@ def _revision(asked: Asked) -> SettingsRevision | None:
 
 @needs_admin
 @require_POST
-def restore(request: FrameRequest) -> HttpResponse:
+@reads_form
+def restore(request: FrameRequest, asked: Asked) -> HttpResponse:
     """Make an old revision the present one."""
-    try:
-        asked = read_asked(request, request.session_of_frame.portal)
-    except BadForm as error:
-        return _bad(error)
     revision = _revision(asked)
     if revision is None:
         return secure(HttpResponse(status=404))
@@ -328,12 +332,9 @@ def restore(request: FrameRequest) -> HttpResponse:
 
 @needs_session
 @require_POST
-def export(request: FrameRequest) -> HttpResponse:
+@reads_form
+def export(request: FrameRequest, asked: Asked) -> HttpResponse:
     """The stored settings as a file."""
-    try:
-        asked = read_asked(request, request.session_of_frame.portal)
-    except BadForm as error:
-        return _bad(error)
     credential = asked.credential
     document = export_document(credential, known=load_known(credential), now=timezone.now(), revision=_revision(asked))
     return secure(HttpResponse(write_json(document), content_type="application/json; charset=utf-8"))
@@ -341,12 +342,9 @@ def export(request: FrameRequest) -> HttpResponse:
 
 @needs_admin
 @require_POST
-def import_file(request: FrameRequest) -> HttpResponse:
+@reads_form
+def import_file(request: FrameRequest, asked: Asked) -> HttpResponse:
     """Put a file into the form, unsaved: what is wrong with it is shown there, and Save decides."""
-    try:
-        asked = read_asked(request, request.session_of_frame.portal)
-    except BadForm as error:
-        return _bad(error)
     known = load_known(asked.credential)
     parsed = read_document(asked.credential, asked.text("file"), known=known)
     if parsed.settings is None:
