@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.cache import cache
 from django.test import Client
 
 from crm_bitrix import lane
@@ -131,6 +132,7 @@ def product(
     bells: list[str],
 ) -> Product:
     """A product connected to the sandbox, with the smallest settings that work."""
+    cache.clear()
     monkeypatch.setattr("crm_bitrix.rulesets.KEPT_SECONDS", 0)  # a test changes rows behind the document's back
     told = sandbox.connection()
     settings.OUTBOUND_ALLOWED_NETWORKS = ["127.0.0.0/8"]

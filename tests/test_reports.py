@@ -455,6 +455,17 @@ def test_a_poll_that_uis_refuses_rests_alone(product: Product, monkeypatch: pyte
 
 
 @in_database
+def test_a_quiet_account_is_asked_four_times_an_hour_per_report_and_hourly_for_its_counts(product: Product):
+    settle(product)
+    product.sandbox.uis.requests.clear()
+    for _ in range(6 * 4):
+        product.clock.shift(timedelta(minutes=15))
+        lane.drain(product.credential.channel)
+    asked_for_columns_it_has_not = 2
+    assert len(product.sandbox.uis.requests) <= 6 * (3 * 4 + 3) + asked_for_columns_it_has_not
+
+
+@in_database
 def test_a_drain_whose_lease_was_taken_stores_nothing_and_asks_nothing(product: Product):
     settle(product)
     product.clock.shift(timedelta(minutes=16))
