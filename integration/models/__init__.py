@@ -1,5 +1,6 @@
 """The tables that every app shares. Names and owners: docs/architecture.md."""
 
+from integration.models.alert import Alert
 from integration.models.communication import ClientLink, Communication, State
 from integration.models.dictionaries import EmployeeLink, UisItem
 from integration.models.inbox import InboxEvent
@@ -18,6 +19,7 @@ from integration.models.settings import (
 )
 
 __all__ = [
+    "Alert",
     "Brand",
     "ClientLink",
     "Communication",

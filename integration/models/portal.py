@@ -43,8 +43,12 @@ class Portal(models.Model):
     application_token = EncryptedTextField(blank=True)
     hold_reason = models.CharField(_("остановлен из-за"), max_length=200, blank=True)
     hold_since = models.DateTimeField(_("остановлен с"), null=True, blank=True)
+    hold_code = models.CharField(max_length=60, blank=True, default="")
     paused_methods = models.JSONField(default=dict, blank=True)
+    installed_at = models.DateTimeField(_("установлен"), null=True, blank=True)
     uninstalled_at = models.DateTimeField(_("удалён"), null=True, blank=True)
+    previous_domain = models.CharField(_("прежний адрес"), max_length=253, blank=True, default="")
+    previous_domain_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -61,6 +65,10 @@ class Portal(models.Model):
     @property
     def bulk_lane(self) -> str:
         return f"b24:{self.pk}:bulk"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
 
     @property
     def is_on_hold(self) -> bool:

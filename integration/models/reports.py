@@ -11,7 +11,7 @@ class ReportCursor(models.Model):
     """One regular poll of a UIS account. Everything that began before `since` has been read.
 
     `next_at` is when it is polled again, `read_at` when it was last read to its end. `error` is the instruction for
-    the administrator while the poll fails.
+    the administrator while the poll fails, `code` UIS's mnemonic of it and `failing_since` since when.
     """
 
     class Kind(models.TextChoices):
@@ -29,6 +29,8 @@ class ReportCursor(models.Model):
     next_at = models.DateTimeField(_("следующий"), default=timezone.now)
     read_at = models.DateTimeField(_("прочитан"), null=True, blank=True)
     error = models.CharField(_("ошибка"), max_length=1000, blank=True)
+    code = models.CharField(max_length=60, blank=True, default="")
+    failing_since = models.DateTimeField(_("не удаётся с"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("опрос отчётов UIS")
