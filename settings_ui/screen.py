@@ -41,9 +41,10 @@ from settings_ui.screen_choices import UIS_LISTS, is_searched, search, search_ui
 from settings_ui.screen_edits import edit
 from settings_ui.screen_faults import word
 from settings_ui.screen_form import BadForm, read_form
+from settings_ui.screen_names import name_of_path
 from settings_ui.screen_panels import panels_of
 from settings_ui.screen_preview import preview
-from settings_ui.screen_view import ScreenView, name_of_path
+from settings_ui.screen_view import ScreenView
 
 MAX_SEARCH = 100
 
