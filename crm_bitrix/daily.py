@@ -20,6 +20,7 @@ PARTS = (
     "crm_bitrix.installation.probe_held_portals",
     "crm_bitrix.preflight.check_default_responsibles",
     "settings_ui.sessions.purge_sessions",
+    "settings_ui.drafts.purge_drafts",
 )
 
 log = logging.getLogger(__name__)

@@ -5,9 +5,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from integration.models import Portal
+from settings_ui.draft_models import SettingsDraft
 from settings_ui.journal_models import Resend, Reveal
 
-__all__ = ["FrameSession", "Resend", "Reveal"]
+__all__ = ["FrameSession", "Resend", "Reveal", "SettingsDraft"]
 
 
 class FrameSession(models.Model):
