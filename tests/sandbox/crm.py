@@ -104,8 +104,10 @@ class Crm:
         return item
 
     def delete(self, item: Item) -> None:
-        """Remove an item for good."""
+        """Remove an item for good, and what stands in its timeline."""
         del self.items[item["_type"]][item["id"]]
+        owner = (item["_type"], item["id"])
+        self.timeline = {number: row for number, row in self.timeline.items() if row["owner"] != owner}
         self._unindex(item)
 
     def get(self, type_id: int, item_id: int) -> Item:
