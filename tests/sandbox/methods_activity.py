@@ -11,6 +11,7 @@ from .filters import order_rows, select_rows
 from .registry import Context, Params, Rows, method, page
 
 LAYOUT_KEYS = frozenset({"icon", "header", "body", "footer"})
+CODES = ("call", "comment", "info", "mail", "task")
 MAX_BLOCKS, MAX_BUTTONS, MAX_TAGS = 20, 2, 2
 
 
@@ -223,6 +224,18 @@ def logmessage_add(ctx: Context, params: Params) -> dict[str, Any]:
     row = _entry(ctx, owner, "log", text=str(fields["text"]), title=str(fields["title"]))
     shown = {"id": row["id"], "created": clock.iso(row["at"]), "authorId": ctx.user_id}
     return {"logMessage": {**shown, "title": fields["title"], "text": fields["text"], "iconCode": fields["iconCode"]}}
+
+
+@method("crm.timeline.icon.list")
+def icon_list(ctx: Context, params: Params) -> dict[str, Any]:
+    """The icons that an activity may have."""
+    return {"icons": [{"code": code, "isSystem": True, "fileUri": ""} for code in CODES]}
+
+
+@method("crm.timeline.logo.list")
+def logo_list(ctx: Context, params: Params) -> dict[str, Any]:
+    """The pictures that an activity may have."""
+    return {"logos": [{"code": code, "isSystem": True, "fileUri": ""} for code in CODES]}
 
 
 @method("crm.timeline.note.save")
