@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integration', '0008_fill_installed_at'),
+        ('integration', '0002_view_personal_data'),
         ('settings_ui', '0002_reveal_and_resend'),
     ]
 
