@@ -9,7 +9,7 @@ PREPARED = @command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11 or newer is
 	exec "$(PYTHON)" tests/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench lint format
+.PHONY: help run test test-fast bench soak lint format
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r name text; do printf '%-18s %s\n' "$$name" "$$text"; done
@@ -25,6 +25,9 @@ test-fast: ## The inner loop: lint and the tests on SQLite, without a browser (A
 
 bench: ## What it costs and how fast it is, on PostgreSQL against the sandbox; a few minutes
 	$(PREPARED) tests.bench
+
+soak: ## Hundreds of stories while everything is killed and goes wrong (ARGS="--seed 2 --minutes 4"); ten minutes
+	$(PREPARED) tests.soak $(ARGS)
 
 lint: ## Style and types only
 	$(PREPARED) tests.suite --lint

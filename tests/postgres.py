@@ -41,13 +41,21 @@ def running_postgres(**settings: str) -> Iterator[str]:
 
     Raises SetupError when PostgreSQL is not there and cannot be installed, or does not start.
     """
+    with running_server(**settings) as server:
+        yield server.url
+
+
+@contextmanager
+def running_server(**settings: str) -> Iterator["Server"]:
+    """The same for those who have more to do with it than connect."""
     programs = find_programs()
     home = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))  # short for the socket, open to the server's user
     try:
         server = Server(programs, home)
         server.make()
         try:
-            yield server.start(SETTINGS | settings)
+            server.start(SETTINGS | settings)
+            yield server
         finally:
             server.stop()
     finally:
@@ -75,6 +83,7 @@ class Server:
     def __init__(self, programs: Path, home: Path) -> None:
         self.programs, self.home, self.data = programs, home, home / "data"
         self.password = secrets.token_hex(16)
+        self.url = ""
         self.as_user: dict[str, Any] = {}
         if os.geteuid() == 0:
             user = _unprivileged_user()
@@ -89,20 +98,24 @@ class Server:
         access = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={password}"]
         self._run("initdb", "--pgdata", str(self.data), *access, "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
 
-    def start(self, settings: dict[str, str]) -> str:
-        """Start it and return its URL."""
+    def start(self, settings: dict[str, str]) -> None:
+        """Start it at `url`."""
         for attempt in range(1, TRIES + 1):
-            port = _free_port()
+            port = free_port()
             chosen = settings | {"port": str(port), "unix_socket_directories": str(self.home)}
             options = " ".join(f"-c {name}={value}" for name, value in chosen.items())
             try:
                 self._run("pg_ctl", "start", "-w", "-D", str(self.data), "-l", str(self.home / "log"), "-o", options)
-                return f"postgres://postgres:{self.password}@127.0.0.1:{port}/postgres"
+                self.url = f"postgres://postgres:{self.password}@127.0.0.1:{port}/postgres"
+                return
             except SetupError as error:
                 if attempt == TRIES:
                     raise SetupError(f"{error}\n{(self.home / 'log').read_text()}") from None
                 time.sleep(0.2)
-        raise AssertionError
+
+    def crash_and_restart(self) -> None:
+        """End every process of it at once, without a word to its clients, and start it again at the same address."""
+        self._run("pg_ctl", "restart", "-w", "-D", str(self.data), "-m", "immediate", "-l", str(self.home / "log"))
 
     def stop(self) -> None:
         if (self.data / "postmaster.pid").exists():
@@ -137,7 +150,7 @@ def _unprivileged_user() -> pwd.struct_passwd:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

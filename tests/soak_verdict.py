@@ -1,0 +1,188 @@
+"""What a crash test has proved or refuted: the contents of the portal against what was told.
+
+The portal is the truth. The journal of the service is asked only why something is not there, and whether what it calls
+done is there indeed.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.sandbox import Sandbox
+from tests.sandbox.stories import Story
+from tests.sandbox.story_scripts import CALLS
+
+TYPES = {1: "lead", 2: "deal", 3: "contact", 4: "company"}
+ORDER = {
+    "crm.item.add": 0,
+    "telephony.externalCall.register": 1,
+    "crm.activity.configurable.add": 1,
+    "telephony.externalCall.finish": 2,
+    "crm.timeline.comment.add": 2,
+    "telephony.externalCall.attachRecord": 3,
+}
+"""Within one conversation nothing of a lower number comes for the first time after something of a higher one."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found, one line each. Only `undelivered` may hold something: each with the reason the journal gives."""
+
+    lost: tuple[str, ...]
+    duplicates: tuple[str, ...]
+    disorder: tuple[str, ...]
+    unfinished: tuple[str, ...]
+    undelivered: tuple[str, ...]
+
+    @property
+    def is_good(self) -> bool:
+        return not (self.lost or self.duplicates or self.disorder or self.unfinished)
+
+
+def judge(sandbox: Sandbox, stories: Sequence[Story], clicks: Iterable[str]) -> Verdict:
+    """Compare the portal with what was told. `clicks` are the CALL_IDs whose event the service has taken."""
+    lost, undelivered = [], []
+    for name, communication in [*_of_stories(stories), *_of_clicks(clicks)]:
+        if communication is None:
+            lost.append(f"{name}: unknown to the service")
+        elif communication.state == "failed":
+            lost.append(f"{name}: failed, {communication.reason}")
+        elif communication.state != "done":
+            undelivered.append(f"{communication.kind} {communication.state}: {communication.reason}")
+        else:
+            lost += [f"{name}: {missing}" for missing in _missing(sandbox, communication)]
+    return Verdict(
+        tuple(lost),
+        tuple(_duplicates(sandbox)),
+        tuple(_disorder(sandbox)),
+        tuple(unfinished()),
+        tuple(undelivered),
+    )
+
+
+def unfinished() -> list[str]:
+    """What is not at rest yet."""
+    from crm_bitrix.models import CrmAction
+    from integration.models import Communication, InboxEvent
+    from telephony.models import Dial, Record
+
+    waiting = {
+        "events unread": InboxEvent.objects.filter(folded_at__isnull=True),
+        "communications due": Communication.objects.filter(due_at__isnull=False),
+        "actions with unknown outcome": CrmAction.objects.filter(state=CrmAction.State.SENT),
+        "recordings to transfer": Record.objects.filter(due_at__isnull=False),
+        "calls to start": Dial.objects.filter(state=Dial.State.PLANNED),
+    }
+    counts = {name: rows.count() for name, rows in waiting.items()}
+    return [f"{name}: {count}" for name, count in counts.items() if count]
+
+
+# --- nothing lost
+
+
+def _of_stories(stories: Sequence[Story]) -> Iterator[tuple[str, Any]]:
+    from integration.models import Communication
+
+    known = {(one.kind, one.uis_id): one for one in Communication.objects.exclude(uis_id="")}
+    for story in stories:
+        kind = "call" if story.kind in CALLS else "request" if story.kind == "offline_request" else "chat"
+        yield f"{story.kind} {story.id}", known.get((kind, story.id))
+
+
+def _of_clicks(clicks: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    from integration.models import Communication
+
+    asked = Communication.objects.exclude(external_id="")
+    known = {one.facts["click"]["call_id"]: one for one in asked if "click" in one.facts}
+    for call_id in clicks:
+        yield f"click {call_id}", known.get(call_id)
+
+
+def _missing(sandbox: Sandbox, communication: Any) -> Iterator[str]:
+    """What the journal calls done and the portal does not have; a call without an end in the portal."""
+    portal, done = sandbox.portal, {action.key: action for action in communication.actions.filter(state="done")}
+    items = {name: portal.crm.items[number] for number, name in TYPES.items()}
+    for action in done.values():
+        if action.creates and action.result["id"] not in items[action.creates]:
+            yield f"{action.creates} {action.result['id']} is not in the portal"
+        if action.key == "activity" and action.result["id"] not in portal.crm.activities:
+            yield f"activity {action.result['id']} is not in the portal"
+    if communication.kind == "call":
+        finish = done.get("finish")
+        if finish is None or finish.result["CALL_ID"] not in portal.telephony.statistics:
+            yield "done without an end of the call in the portal"
+    elif not done:
+        yield "done without anything in the portal"
+    for record in communication.records.exclude(state="done"):
+        yield f"recording {record.state}: {record.error}"
+
+
+# --- nothing twice
+
+
+def _duplicates(sandbox: Sandbox) -> Iterator[str]:
+    portal = sandbox.portal
+    ours = [(TYPES[number], item) for number, rows in portal.crm.items.items() for item in rows.values()]
+    ours = [(name, item) for name, item in ours if item.get("originId")]
+    yield from _twice("entity", [(name, item["originId"]) for name, item in ours])
+    yield from _twice("client", [key for name, item in ours for key in _client_keys(name, item)])
+    calls = portal.telephony.statistics.values()
+    yield from _twice("call", [row["EXTERNAL_CALL_ID"] for row in calls if row["EXTERNAL_CALL_ID"]])
+    activities = portal.crm.activities.values()
+    yield from _twice("activity", [row["ORIGIN_ID"] for row in activities if row["ORIGIN_ID"]])
+    yield from _twice("comment", [_mark(row) for row in _comments(sandbox)])
+    yield from _twice("message", [(row["tag"], row["user_id"]) for row in portal.notifications if row["tag"]])
+    yield from _twice("dial", [dial["external_id"] for dial in sandbox.uis.dials.values()])
+
+
+def _client_keys(name: str, item: dict[str, Any]) -> list[tuple[str, str]]:
+    if name == "deal":
+        return []
+    return [(name, row["value"]) for row in item.get("fm") or [] if row["typeId"] == "PHONE"]
+
+
+def _comments(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """Our own, in the order in which they were written: their last line tells of which conversation they are."""
+    rows = sandbox.portal.crm.timeline
+    return [rows[number] for number in sorted(rows) if "№" in _mark(rows[number])]
+
+
+def _mark(comment: dict[str, Any]) -> str:
+    return str(comment["text"]).strip().rpartition("\n")[2]
+
+
+def _twice(what: str, keys: Iterable[Any]) -> Iterator[str]:
+    yield from (f"{what} {key}: {count} times" for key, count in Counter(keys).items() if count > 1)
+
+
+# --- in order
+
+
+def _disorder(sandbox: Sandbox) -> Iterator[str]:
+    highest: dict[str, int] = defaultdict(int)
+    seen: set[tuple[str, str]] = set()
+    finished: dict[str, float] = {}
+    for command in sandbox.portal.commands(ok=True):
+        if command.method == "telephony.externalCall.finish":
+            finished.setdefault(str(command.params["CALL_ID"]), command.at)
+        rank = ORDER.get(command.method)
+        if rank is None or command.story is None or (command.story, command.method) in seen:
+            continue
+        seen.add((command.story, command.method))
+        if rank < highest[command.story]:
+            yield f"{command.story}: {command.method} came late"
+        highest[command.story] = max(rank, highest[command.story])
+    parts: dict[str, tuple[int, int]] = {}
+    for comment in _comments(sandbox):
+        number, *turn_and_part = re.findall(r"\d+(?:/\d+)?", _mark(comment))
+        turn = next((int(one) for one in turn_and_part if "/" not in one), 0)
+        part = next((int(one.split("/")[0]) for one in turn_and_part if "/" in one), 1)
+        if (turn, part) < parts.get(number, (0, 0)):
+            yield f"chat {number}: part {part} of turn {turn} came late"
+        parts[number] = (turn, part)
+    for at, what, call_id, user_id in sandbox.portal.telephony.card_log:
+        if what == "show" and at > finished.get(call_id, at):
+            yield f"{call_id}: the card of user {user_id} was shown after the end"
+    yield from (f"{call_id}: the card of user {user} stays open" for call_id, user in sandbox.portal.telephony.cards)
