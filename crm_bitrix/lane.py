@@ -7,12 +7,14 @@ Who may drain and when: `integration.lanes`. What one round of a portal does: `c
 """
 
 import logging
+import random
 import time
 from collections.abc import Iterator
 
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from crm_bitrix import side_work
 from integration import lanes
 from integration.inbox import CHORES, LANES, LaneKind
 from integration.models import Lane, Portal
@@ -27,7 +29,16 @@ class LeaseLost(Exception):
 
 
 def drain(name: str) -> None:
-    """Work on a lane until nothing is due there or the slice is over. Runs as a task; may run twice, or never.
+    """Work on a lane until nothing is due there or the slice is over. Runs as a task; may run twice, or never."""
+    is_left = _work_on(name)
+    if side_work.is_side(name):
+        ring_side_lanes()
+    elif is_left:
+        lanes.ring(name)
+
+
+def _work_on(name: str) -> bool:
+    """Say whether work is left because the slice is over.
 
     The second look comes after the release: an event that arrived in between rang no bell, because the lane was
     taken.
@@ -36,17 +47,19 @@ def drain(name: str) -> None:
     while time.monotonic() < until:
         token = lanes.acquire(name)
         if token is None:
-            return
+            return False
         try:
+            if side_work.is_side(name) and side_work.is_too_many():
+                return False
             _drain(name, token, until)
         except LeaseLost:
             log.warning("lane %s: the lease was taken away", name)
-            return
+            return False
         finally:
             lanes.release(name, token)
         if not has_due(name):
-            return
-    lanes.ring(name)
+            return False
+    return True
 
 
 def _drain(name: str, token: str, until: float) -> None:
@@ -80,16 +93,31 @@ def has_due(name: str) -> bool:
     return owner_id in _kind(name).due(now, owner_id)
 
 
-def due_lanes() -> Iterator[str]:
-    """The names of all lanes with due work, paused or not."""
+def due_lanes(*, side: bool) -> Iterator[str]:
+    """The names of the live lanes with due work, or of the side lanes, paused or not."""
     now = timezone.now()
     for form, kind in LANES.items():
-        yield from (form.format(owner_id) for owner_id in sorted(kind.due(now, None)))
+        if side_work.is_side(form) == side:
+            yield from (form.format(owner_id) for owner_id in sorted(kind.due(now, None)))
+
+
+def ring_side_lanes() -> None:
+    """Ring as many side lanes as the workers bear besides calls; by each tick, and whenever one has been drained.
+
+    Which ones is left to chance: so each gets its turn, however many there are.
+    """
+    room = side_work.room()
+    if room > 0:
+        due = lanes.quiet(due_lanes(side=True))
+        for name in random.sample(due, min(room, len(due))):
+            lanes.ring(name)
 
 
 def tick() -> None:
-    """Ring every lane that has due work; a lane that is drained, paused or rung already stays as it is."""
-    for name in due_lanes():
+    """Ring every live lane that has due work, and side lanes as far as there is room for them; a lane that is drained,
+    paused or rung already stays as it is."""
+    for name in due_lanes(side=False):
         lanes.ring(name)
+    ring_side_lanes()
     for chore in CHORES:
         import_string(chore)()

@@ -14,14 +14,13 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_q.tasks import async_task
 
-from crm_bitrix import holds
+from crm_bitrix import holds, side_work
 from crm_bitrix.errors import Cause, PortalError
 from crm_bitrix.models import SyncRun
 from crm_bitrix.sync_stages import DO, LEASE, Cancelled, Failed, LeaseLost, Work, stages_of
@@ -221,7 +220,7 @@ def ring_due() -> None:
     """
     now = timezone.now()
     running = SyncRun.objects.filter(state=State.RUNNING)
-    room = max(1, settings.Q_WORKERS - 1) - running.filter(lease_until__gt=now).count()
+    room = side_work.room()
     if room <= 0:
         return
     waiting = list(running.filter(_free(now), due_at__lte=now).order_by("due_at").values_list("pk", flat=True)[:room])

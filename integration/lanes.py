@@ -9,6 +9,7 @@ A crash between any two of these costs time, never work: the lease runs out, the
 """
 
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -32,12 +33,20 @@ def _awake(now: datetime) -> Q:
     return Q(paused_until__isnull=True) | Q(paused_until__lte=now)
 
 
+def _ringable(now: datetime) -> Q:
+    return _free(now) & _awake(now) & (Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_AGAIN))
+
+
 def ring(name: str) -> None:
     """Ask for a drain of this lane. Only for lanes that sleep; call it outside transactions (`on_commit`)."""
     now = timezone.now()
-    quiet = Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_AGAIN)
-    if Lane.objects.filter(_free(now), _awake(now), quiet, name=name).update(rung_at=now):
+    if Lane.objects.filter(_ringable(now), name=name).update(rung_at=now):
         async_task("crm_bitrix.lane.drain", name)
+
+
+def quiet(names: Iterable[str]) -> list[str]:
+    """Those of the lanes that would hear a bell now."""
+    return list(Lane.objects.filter(_ringable(timezone.now()), name__in=list(names)).values_list("name", flat=True))
 
 
 def acquire(name: str) -> str | None:

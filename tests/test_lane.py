@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from crm_bitrix import lane, rounds, sending
-from crm_bitrix.models import CrmAction
+from crm_bitrix.models import CrmAction, SyncRun
 from integration import lanes
-from integration.models import ClientLink, Communication, InboxEvent, Lane, State
+from integration.models import ClientLink, Communication, Credential, InboxEvent, Lane, State
 from telephony import records
 from telephony.models import Record
 from tests.conftest import Product
@@ -255,6 +255,51 @@ def test_twenty_bells_for_one_lane_are_one(product: Product):
 
 
 # --- 2. Alone
+
+
+def make_side_lanes(product: Product, number: int) -> list[str]:
+    """So many credentials whose reports are due at once."""
+    for index in range(number):
+        Credential.objects.create(portal=product.portal, name=f"Аккаунт {index}", uis_key=product.sandbox.uis.key)
+    product.bells.clear()
+    lane.tick()
+    return [name for name in product.bells if name.startswith("uis:")]
+
+
+def test_side_work_is_rung_as_far_as_it_leaves_a_worker_for_calls(product: Product, settings: Any):
+    settings.Q_WORKERS = 4
+    rung = make_side_lanes(product, 9)
+    assert len(rung) == 3
+    lane.tick()
+    assert len([name for name in product.bells if name.startswith("uis:")]) == 3
+
+
+def test_each_side_lane_that_ends_hands_on_to_the_next_until_none_is_due(product: Product, settings: Any):
+    settings.Q_WORKERS = 2
+    make_side_lanes(product, 5)
+    product.work()
+    assert not set(lane.due_lanes(side=True))
+
+
+def test_a_side_lane_too_many_steps_back_and_asks_nothing(product: Product, settings: Any):
+    settings.Q_WORKERS = 3
+    [first, second] = make_side_lanes(product, 9)
+    third = next(name for name in lane.due_lanes(side=True) if name not in (first, second))
+    assert lanes.acquire(first)
+    assert lanes.acquire(second)
+    lane.drain(third)
+    assert product.sandbox.uis.requests == []
+    assert lanes.acquire(third)
+
+
+def test_a_synchronisation_counts_as_side_work_and_calls_never_wait_for_it(product: Product, settings: Any):
+    settings.Q_WORKERS = 2
+    busy = timezone.now() + timedelta(seconds=45)
+    SyncRun.objects.create(portal=product.portal, lease_token="x", lease_until=busy)
+    assert make_side_lanes(product, 3) == []
+    product.sandbox.tell("missed_call", client_phone=NEW_PHONE).post()
+    product.work()
+    assert_one_of_each(product)
 
 
 def test_only_one_drain_has_a_lane_and_a_lost_lease_stops_its_owner(product: Product):
