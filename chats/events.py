@@ -311,5 +311,15 @@ def _row(payload: Payload, columns: Sequence[str], zone: tzinfo) -> Facts:
         "tags": names(payload, "tags", part="tag_name"),
         "segments": names(payload, "segments", part="segment_name"),
         "attributes": names(payload, "attributes", part="name"),
+        "properties": _properties(payload),
     }
     return {name: value for name, value in row.items() if value not in (None, "", [])}
+
+
+def _properties(payload: Payload) -> list[str]:
+    """The fields of a form, a line for each: properties with names and values, or texts."""
+    told = (
+        f"{text(one, 'property_name')}: {text(one, 'property_value')}" if isinstance(one, dict) else str(one)
+        for one in items(payload, "properties")
+    )
+    return [line for line in told if line.strip(": ")]

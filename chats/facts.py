@@ -99,12 +99,16 @@ class ChatFacts:
 
 @dataclass(frozen=True)
 class RequestFacts:
-    """What is known of one offline request. `is_over`: an operator has processed it, as only the report tells."""
+    """What is known of one offline request. `is_over`: an operator has processed it, as only the report tells.
+
+    `fields` are what the visitor has filled into the form besides, a line for each.
+    """
 
     request_id: str
     visitor: Visitor
     started_at: datetime | None
     text: str
+    fields: tuple[str, ...]
     is_over: bool
     operator_id: int | None
     raw: Mapping[str, Any]
@@ -151,6 +155,7 @@ def read_request(facts: Mapping[str, Any]) -> RequestFacts:
         visitor=_visitor(facts, report),
         started_at=min(opened, default=None),
         text=facts.get("text", ""),
+        fields=tuple(report.get("properties", ())),
         is_over=report.get("status") == _PROCESSED,
         operator_id=report.get("employee_id"),
         raw=facts,

@@ -7,7 +7,7 @@ from typing import Any
 from chats import messages
 from chats.case import Case
 from crm_bitrix import payloads
-from crm_bitrix.actions import Action, ResultOf
+from crm_bitrix.actions import Action, DoneActions, ResultOf
 from crm_bitrix.clients import NEW, Client
 from crm_bitrix.corrections import map_new
 from crm_bitrix.creation import bound_to, create_contact, create_item, deal_of, made_item, wants_new
@@ -19,14 +19,15 @@ from integration.rules.ruleset import CreateFor, CreateWhat
 
 @dataclass(frozen=True)
 class Made:
-    """What is to be made: objects, then what hangs on `owner`, the object that shows the communication.
+    """What is to be made: objects, what hangs on them, and `late`, what has time until the communication is over.
 
-    `refusal` says why nothing is made nor shown.
+    `owner` is the object that shows the communication. `refusal` says why nothing is made nor shown.
     """
 
     created: tuple[Action, ...] = ()
     owner: tuple[str, Id] | None = None
     hung: tuple[Action, ...] = ()
+    late: tuple[Action, ...] = ()
     reason: str = ""
     refusal: str = ""
     warnings: tuple[Mapping[str, Any], ...] = ()
@@ -63,13 +64,26 @@ def make(case: Case, client: Client, known: Facts, *, title: str, responsible_id
     owner = _owner(case, client, created)
     if owner is None:
         return Made(refusal="у клиента нет объекта, на котором это можно показать")
-    hung = []
+    at_hand = _at_hand(owner, created, case.done)
+    hung, late = [], []
     if options.for_ is not CreateFor.NONE and (options.what is not CreateWhat.ITEM or not created):
         hung.append(
-            payloads.add_activity(owner, origin=case.origin, title=title, texts=texts, responsible_id=responsible_id)
+            payloads.add_activity(at_hand, origin=case.origin, title=title, texts=texts, responsible_id=responsible_id)
         )
-    notices = _notices(case, owner, responsible_id) if created or hung else []
-    return Made(tuple(created), owner, (*hung, *notices), _reason(created, hung), warnings=mapped.warnings)
+        if at_hand != owner:
+            late.append(payloads.bind_activity(*owner, activity_id=ResultOf("activity"), key="bind"))
+    notices = _notices(case, at_hand, responsible_id) if created or hung else []
+    return Made(tuple(created), owner, (*hung, *notices), tuple(late), _reason(created, hung), warnings=mapped.warnings)
+
+
+def _at_hand(owner: tuple[str, Id], created: Sequence[Action], done: DoneActions) -> tuple[str, Id]:
+    """Where the activity is made and the notification leads to: the owner, or the contact made before the deal.
+
+    What needs the number of a new deal would cost a request after it; the contact has its number already, and the
+    timeline of both shows the activity once it is bound to the deal too, in the request that brings the conversation.
+    """
+    makes = {action.creates for action in created} | done.keys()
+    return ("contact", ResultOf("contact")) if {"deal", "contact"} <= makes else owner
 
 
 def _owner(case: Case, client: Client, created: Sequence[Action]) -> tuple[str, Id] | None:

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from chats.facts import Message
 from crm_bitrix.payloads import COMMENT_BYTES, plain
+from integration.rules.facts import Facts, FactValue
 
 _TEXTS: Mapping[str, Mapping[str, str]] = {
     "ru": {
@@ -132,17 +133,35 @@ def _link(name: str, address: str, language: str) -> str:
     return f"[URL={quote(address, safe=':/?#@!&()*+,;=%~._-')}]{shown}[/URL]"
 
 
-def request_lines(facts: Mapping[str, object], language: str) -> list[str]:
-    """What a request says: its text, who to answer, the form, the page, and the marks of advertising."""
-    utm = [f"{name}={facts[name]}" for name in _MARKS if facts.get(name)]
-    told = (
-        ("", facts.get("text")),
-        ("phone", facts.get("visitor_phone_number")),
-        ("email", facts.get("visitor_email")),
-        ("form", facts.get("form_name")),
-        ("page", facts.get("entrance_page") or facts.get("site_domain_name")),
-        ("marks", ", ".join(utm)),
-    )
+def chat_lines(facts: Facts, number: str, language: str) -> list[str]:
+    """What the activity of a chat says: where it was held and by whom, who the client is, where he came from."""
+    held = (("chat", facts.get("chat_channel_name") or number), ("operator", facts.get("employee_full_name")))
+    return _lines((*held, *_client(facts), *_origin(facts)), language)
+
+
+def request_lines(facts: Facts, fields: Sequence[str], number: str, language: str) -> list[str]:
+    """What a request says: its text, who to answer, the form with what was filled in, where the client came from.
+
+    One that says nothing is named by its number.
+    """
+    form = (("form", facts.get("form_name")), *(("", field) for field in fields))
+    lines = _lines((("", facts.get("text")), *_client(facts), *form, *_origin(facts)), language)
+    return lines or [f"{word('request', language)} № {number}"]
+
+
+_Told = tuple[str, FactValue]
+
+
+def _client(facts: Facts) -> tuple[_Told, ...]:
+    return ("phone", facts.get("visitor_phone_number")), ("email", facts.get("visitor_email"))
+
+
+def _origin(facts: Facts) -> tuple[_Told, ...]:
+    marks = ", ".join(f"{name}={facts[name]}" for name in _MARKS if facts.get(name))
+    return ("page", facts.get("entrance_page") or facts.get("site_domain_name")), ("marks", marks)
+
+
+def _lines(told: Iterable[_Told], language: str) -> list[str]:
     return [f"{word(code, language)}: {value}" if code else str(value) for code, value in told if value]
 
 

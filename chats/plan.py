@@ -75,7 +75,7 @@ def decide_chat(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, n
     client = yield from _known_client(case)
     known = chat_facts(chat, is_over=is_over, zone=ruleset.zone, client_state=client.state, client_name=_name(client))
     waiting = _chat_goes_on(case, chat)
-    texts = [f"{messages.word('chat', ruleset.language)}: {known.get('chat_channel_name') or chat.chat_id}"]
+    texts = messages.chat_lines(known, chat.chat_id, ruleset.language)
     return (yield from _carry_over(case, client, known, texts=texts, waiting=waiting, chat=chat))
 
 
@@ -102,8 +102,7 @@ def decide_request(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset
         return early
     client = yield from _known_client(case)
     known = request_facts(request, zone=ruleset.zone, client_state=client.state, client_name=_name(client))
-    texts = messages.request_lines(known, ruleset.language)
-    texts = texts or [f"{messages.word('request', ruleset.language)} № {request.request_id}"]
+    texts = messages.request_lines(known, request.fields, request.request_id, ruleset.language)
     return (yield from _carry_over(case, client, known, texts=texts, waiting=None, chat=None))
 
 
@@ -231,7 +230,10 @@ def _carry_over(
             waiting.state, waiting.reason, actions, learned=learned, wake_at=waiting.wake_at, trace=trace,
             responsible_id=responsible_id,
         )  # fmt: skip
-    settled, warnings = yield from _settle(case, client, known, title=title, responsible_id=responsible_id)
+    layout = payloads.activity_layout(title, texts)
+    settled, warnings = yield from _settle(
+        case, client, known, title=title, responsible_id=responsible_id, layout=layout
+    )
     learned |= settled
     corrected = [
         action
@@ -242,7 +244,7 @@ def _carry_over(
     return Plan(
         "done",
         made.reason,
-        (*actions, *corrected, *said),
+        (*actions, *corrected, *said, *made.late),
         learned=learned,
         trace=(*trace, *warning_trace(warnings)),
         responsible_id=responsible_id,
@@ -257,13 +259,13 @@ def _met(case: Case, client: Client) -> list[str]:
 
 
 def _settle(
-    case: Case, client: Client, known: Facts, *, title: str, responsible_id: int
+    case: Case, client: Client, known: Facts, *, title: str, responsible_id: int, layout: Mapping[str, Any]
 ) -> Generator[Question, Answer, tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]]]:
     """Decide, once, what the end changes in the objects; and before it what the report of a request does."""
     visit = END if case.is_over else REPORTED if case.has_report else ""
     if not visit or visit in case.raw:
         return {}, ()
-    ending = Ending(case.done, case.ruleset, case.rules, known)
+    ending = Ending(case.done, case.ruleset, case.rules, known, layout)
     changes, warnings = yield from find_changes(
         ending, client, title=title, responsible_id=responsible_id, contacts=case.visitor.contacts
     )

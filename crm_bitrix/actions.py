@@ -340,6 +340,7 @@ METHODS: Mapping[str, Method] = {
     "crm.item.add": Method(Retry.LOOK_UP, _item, look_up=_look_up_item, found=_found_item),
     "crm.item.update": Method(Retry.REPEAT, _item),
     "crm.activity.configurable.add": Method(Retry.LOOK_UP, _activity, look_up=_look_up_activity, found=_found_activity),
+    "crm.activity.configurable.update": Method(Retry.REPEAT, _activity),
     "crm.timeline.comment.add": Method(Retry.LOOK_UP, _comment, look_up=_look_up_comment, found=_found_comment),
     "crm.activity.binding.add": Method(Retry.REPEAT, _value, done_when_refused=("ACTIVITY_IS_ALREADY_BOUND",)),
     "telephony.externalCall.register": Method(Retry.REPEAT, _call),

@@ -227,14 +227,17 @@ def choose(objects: Iterable[CrmObject], *, order: Sequence[str]) -> Client:
 
 
 def ask_objects(objects: Sequence[tuple[str, int]]) -> Generator[Question, Answer, dict[str, Mapping[str, Json]]]:
-    """The present fields of objects, by type; those that are gone are left out."""
-    commands = tuple(
-        (
-            kind,
-            Command("crm.item.get", {"entityTypeId": ENTITY_TYPE_ID[kind], "id": number, "useOriginalUfNames": "Y"}),
-        )
-        for kind, number in objects
-    )
-    answer = yield Question(commands)
+    """The present fields of objects, and of an activity of ours, by type; those that are gone are left out."""
+    answer = yield Question(tuple((kind, _get(kind, number)) for kind, number in objects))
     found = {kind: answer.result(kind) for kind, _number in objects}
-    return {kind: result["item"] for kind, result in found.items() if result}
+    return {
+        kind: result["activity"]["fields"] if kind == "activity" else result["item"]
+        for kind, result in found.items()
+        if result
+    }
+
+
+def _get(kind: str, number: int) -> Command:
+    if kind == "activity":
+        return Command("crm.activity.configurable.get", {"id": number})
+    return Command("crm.item.get", {"entityTypeId": ENTITY_TYPE_ID[kind], "id": number, "useOriginalUfNames": "Y"})

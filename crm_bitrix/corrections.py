@@ -1,11 +1,13 @@
 """What the end of a communication changes in CRM objects: title, responsible, mapped fields. Pure.
 
 Objects that it has made are corrected only where nobody has changed them since. Objects that were there before
-get mapped fields by their policies, and another responsible only if the administrator has opted in.
+get mapped fields by their policies, and another responsible only if the administrator has opted in. An activity of
+ours also gets the look it should have by now: nobody else can change that.
 """
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from crm_bitrix import payloads
@@ -17,17 +19,24 @@ from integration.rules.mapping_rows import MappingRow, Policy
 from integration.rules.ruleset import Ruleset, StreamRules
 
 Changes = Mapping[str, Mapping[str, Any]]
-"""Object ("lead:12") → field → value."""
+"""Object ("lead:12") → field → value; an activity ("activity:12") → what `payloads.update_activity` takes."""
+
+_MADE = ("lead", "deal", "contact", "activity")
+_WITH_CONTACTS = ("lead", "contact")
 
 
 @dataclass(frozen=True)
 class Ending:
-    """A communication whose end is known: what was done for it, by which rules, and what they read of it."""
+    """A communication whose end is known: what was done for it, by which rules, and what they read of it.
+
+    `layout` is the look that its activity should have by now, if it has made one.
+    """
 
     done: DoneActions
     ruleset: Ruleset
     rules: StreamRules
     known: Facts
+    layout: Mapping[str, Any] = field(default_factory=dict)
 
 
 def map_new(ruleset: Ruleset, rules: StreamRules, known: Facts, *, at_end: bool) -> Mapped:
@@ -62,7 +71,7 @@ def find_changes(
     `contacts` are the multifields of the client as they are known at the end: what was told only since his object was
     made is added to it.
     """
-    made = {kind: case.done[kind].result["id"] for kind in ("lead", "deal", "contact") if kind in case.done}
+    made = {kind: case.done[kind].result["id"] for kind in _MADE if kind in case.done}
     found = {item.type: item.id for item in _found(client) if item.type not in made}
     wanted = payloads.item_fields(title=title, responsible_id=responsible_id)
     differing = {kind: _differing(case, kind, wanted) for kind in made}
@@ -71,11 +80,11 @@ def find_changes(
     asked |= {kind: number for kind, number in found.items() if _has_found_rows(case, kind)}
     owned = {kind: number for kind, number in found.items() if kind in case.rules.change_responsible_of}
     if not (asked or owned):
-        return {}, ()
+        return _with_activity(case, {}), ()
     current = yield from ask_objects(tuple((asked | owned).items()))
     mapped_made = _map(case, when="create", current=current, objects=asked.keys() & made.keys())
     mapped_found = _map(case, when="found", current=current, objects=asked.keys() & found.keys())
-    changes = {}
+    changes: dict[str, Mapping[str, Any]] = {}
     for kind, number in (asked | owned).items():
         present = current.get(kind)
         if present is None:
@@ -89,7 +98,7 @@ def find_changes(
             fields[payloads.RESPONSIBLE] = responsible_id
         if fields:
             changes[f"{kind}:{number}"] = fields
-    return changes, (*mapped_made.warnings, *mapped_found.warnings)
+    return _with_activity(case, changes), (*mapped_made.warnings, *mapped_found.warnings)
 
 
 def correction_actions(changes: Changes, *, name: str = "correct") -> list[Action]:
@@ -97,8 +106,22 @@ def correction_actions(changes: Changes, *, name: str = "correct") -> list[Actio
     actions = []
     for code, fields in changes.items():
         kind, _, number = code.partition(":")
-        actions.append(payloads.update_item(kind, int(number), fields, key=f"{name}:{kind}"))
+        key = f"{name}:{kind}"
+        update = payloads.update_activity if kind == "activity" else partial(payloads.update_item, kind)
+        actions.append(update(int(number), fields, key=key))
     return actions
+
+
+def _with_activity(case: Ending, changes: Changes) -> Changes:
+    """The changes, with those of the activity in the shape the portal wants, and with its new look."""
+    if "activity" not in case.done:
+        return changes
+    code = f"activity:{case.done['activity'].result['id']}"
+    written = case.done.get("reported:activity", case.done["activity"]).params
+    fields = changes.get(code, {})
+    if not fields and written["layout"] == case.layout:
+        return changes
+    return {**changes, code: payloads.activity_changes(written, fields, case.layout)}
 
 
 def _found(client: Client) -> tuple[Any, ...]:
@@ -115,7 +138,7 @@ def _differing(case: Ending, kind: str, wanted: Mapping[str, Any]) -> dict[str, 
 def _added(case: Ending, kind: str, contacts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Contacts of the client that his object did not get at birth: only an object that stands for him has any."""
     fields = case.done[kind].params["fields"]
-    if kind == "deal" or fields.get("contactId") or fields.get("companyId"):
+    if kind not in _WITH_CONTACTS or fields.get("contactId") or fields.get("companyId"):
         return []
     known = {row.get("value") for row in fields.get(MULTIFIELD_KEY, ())}
     return [row for row in contacts if row["value"] not in known]

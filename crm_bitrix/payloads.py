@@ -15,6 +15,7 @@ RESPONSIBLE = "assignedById"
 OUTGOING, INCOMING, REDIRECTED, CALLBACK = 1, 2, 3, 4
 ANSWERED, MISSED, UNAVAILABLE = "200", "304", "480"
 BUSY, WRONG_NUMBER, OTHER = "486", "404", "OTHER"
+BLOCKS = 20
 
 Id = int | ResultOf
 
@@ -85,8 +86,8 @@ def _mapped(fields: Mapping[str, Json], contacts: Sequence[Mapping[str, Json]]) 
 
 
 def item_fields(*, title: str, responsible_id: int) -> dict[str, Json]:
-    """The fields of a lead or deal that are decided once more at the end."""
-    return {"title": title, RESPONSIBLE: responsible_id}
+    """The fields of a lead, a deal or an activity of ours that are decided once more at the end; each has its own."""
+    return {"title": title, RESPONSIBLE: responsible_id, "responsibleId": responsible_id}
 
 
 def update_item(item: str, item_id: Id, fields: Mapping[str, Json], *, key: str) -> Action:
@@ -214,9 +215,6 @@ def add_activity(
 
     Of our own look, because only such an activity has an origin by which it is found again when the answer was lost.
     """
-    blocks = {
-        f"text{number}": {"type": "largeText", "properties": {"value": text}} for number, text in enumerate(texts)
-    }
     params = {
         "ownerTypeId": ENTITY_TYPE_ID[owner[0]],
         "ownerId": owner[1],
@@ -228,13 +226,37 @@ def add_activity(
             "originatorId": ORIGINATOR,
             "originId": origin,
         },
-        "layout": {
-            "icon": {"code": "comment"},
-            "header": {"title": title},
-            "body": {"logo": {"code": "comment"}, "blocks": blocks},
-        },
+        "layout": activity_layout(title, texts),
     }
     return Action("activity", "crm.activity.configurable.add", params)
+
+
+def activity_layout(title: str, texts: Sequence[str]) -> dict[str, Json]:
+    """How an activity of ours looks: its title, and a block for each text. The portal takes 20 blocks: more texts
+    share the last one."""
+    shown = [*texts[: BLOCKS - 1], "\n".join(texts[BLOCKS - 1 :])] if len(texts) > BLOCKS else texts
+    blocks = {
+        f"text{number}": {"type": "largeText", "properties": {"value": text}} for number, text in enumerate(shown)
+    }
+    return {
+        "icon": {"code": "comment"},
+        "header": {"title": title},
+        "body": {"logo": {"code": "comment"}, "blocks": blocks},
+    }
+
+
+def update_activity(activity_id: Id, changes: Mapping[str, Json], *, key: str) -> Action:
+    """Change an activity of ours: `changes` as `activity_changes` makes them."""
+    return Action(key, "crm.activity.configurable.update", {"id": activity_id, **changes}, is_optional=True)
+
+
+def activity_changes(
+    written: Mapping[str, Json], fields: Mapping[str, Json], layout: Mapping[str, Json]
+) -> dict[str, Json]:
+    """What changes an activity that was `written` so. The portal wants some fields even where none of them changes:
+    the origin serves."""
+    origin = {name: written["fields"][name] for name in ("originatorId", "originId")}
+    return {"fields": {**origin, **fields}, "layout": layout}
 
 
 COMMENT_BYTES = 60_000

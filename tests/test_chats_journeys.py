@@ -31,6 +31,17 @@ def comments(product: Product) -> list[str]:
     return [params["fields"]["COMMENT"] for params in sent(product, "crm.timeline.comment.add")]
 
 
+def activities(product: Product) -> list[dict[str, Any]]:
+    """The activities of ours as the portal has them now."""
+    rows = product.sandbox.portal.crm.activities.values()
+    return [row for row in rows if row["ORIGINATOR_ID"] == "uis"]
+
+
+def said_by(activity: dict[str, Any]) -> list[str]:
+    """The texts of an activity of ours."""
+    return [block["properties"]["value"] for block in activity["_layout"]["body"]["blocks"].values()]
+
+
 def told(product: Product, kind: str = "chat") -> Communication:
     """The newest communication of a kind."""
     return Communication.objects.filter(kind=kind).order_by("-pk")[0]
@@ -204,6 +215,7 @@ def test_the_end_is_the_same_in_reverse_order_and_twenty_times(product: Product,
     if kind != "offline_request":
         for _ in range(3):
             report_chat(product, story)
+    product.pass_time(1)  # the reports of all kinds are read
     asked = len(product.sandbox.portal.requests)
     counts = product.sandbox.portal.counts()
     Communication.objects.update(due_at=timezone.now())
@@ -262,7 +274,27 @@ def test_the_kinds_of_objects_in_both_modes_of_the_crm(
     report_chat(product, story)
     assert grown(product, before) == {**made, "notifications": 1, "comments": 1}
     assert told(product).state == State.DONE
-    assert product.sandbox.portal.cost(story.id)["requests"] <= (4 if has_leads else 5)
+    assert product.sandbox.portal.cost(story.id)["requests"] <= 4
+
+
+def test_in_a_portal_without_leads_the_activity_is_seen_on_the_contact_at_once_and_on_the_deal_in_the_end(
+    product: Product,
+):
+    product.sandbox.portal.leads_on = False
+    product.portal.crm_mode = "deals"
+    product.portal.save()
+    story = product.sandbox.tell("chat_finished", client_phone=NEW_PHONE)
+    story.post([0, 1])
+    product.work()
+    contact, deal = (max(product.sandbox.portal.crm.items[kind]) for kind in (3, 2))
+    assert [row["_bindings"] for row in activities(product)] == [[(3, contact)]]
+    [notice] = sent(product, "im.notify.system.add")
+    assert f"/crm/contact/details/{contact}/" in notice["MESSAGE"]
+    story.post([2])
+    report_chat(product, story)
+    assert [row["_bindings"] for row in activities(product)] == [[(3, contact), (2, deal)]]
+    [comment] = sent(product, "crm.timeline.comment.add")
+    assert (comment["fields"]["ENTITY_TYPE"], str(comment["fields"]["ENTITY_ID"])) == ("deal", str(deal))
 
 
 @pytest.mark.parametrize(
@@ -409,20 +441,42 @@ def test_the_notification_can_be_switched_off(product: Product):
     assert not sent(product, "im.notify.system.add")
 
 
-def test_a_chat_handed_over_belongs_to_the_second_operator_unless_somebody_was_faster(product: Product):
+def test_a_chat_handed_over_belongs_to_the_second_operator_with_its_activity(product: Product):
     ResponsibleRule.objects.create(stream=product.stream("chat"), position=0, name="О", assign={"to": "operator"})
-    story = product.sandbox.tell("chat_finished", client_phone=NEW_PHONE, employees=[PETR])
+    story = product.sandbox.tell("chat_moved", client_phone=NEW_PHONE)
     story.post([0, 1])
     product.work()
-    moved = {"employee_id": ANNA, "employee_full_name": "Смирнова Анна", "previous_employee_id": PETR}
-    tell(
-        product,
-        {**story.bodies[1], **moved, "event": "chat_operator_changed", "notification_time": "2026-03-16 10:14:00"},
-    )
-    story.post([2])
+    assert [row["RESPONSIBLE_ID"] for row in activities(product)] == ["12"]
+    story.post([2, 3])
     report_chat(product, story)
     [corrected] = sent(product, "crm.item.update")
     assert str(corrected["fields"]["assignedById"]) == "15"
+    [activity] = activities(product)
+    assert (activity["RESPONSIBLE_ID"], "Оператор: Смирнова Анна" in said_by(activity)) == ("15", True)
+
+
+def test_what_somebody_has_given_to_another_person_meanwhile_stays_his(product: Product):
+    ResponsibleRule.objects.create(stream=product.stream("chat"), position=0, name="О", assign={"to": "operator"})
+    story = product.sandbox.tell("chat_moved", client_phone=NEW_PHONE)
+    story.post([0, 1])
+    product.work()
+    crm = product.sandbox.portal.crm
+    crm.items[1][max(crm.items[1])]["assignedById"] = 1
+    activities(product)[0]["RESPONSIBLE_ID"] = "1"
+    story.post([2, 3])
+    report_chat(product, story)
+    assert (crm.items[1][max(crm.items[1])]["assignedById"], activities(product)[0]["RESPONSIBLE_ID"]) == (1, "1")
+    assert told(product).state == State.DONE
+
+
+def test_an_activity_that_was_deleted_meanwhile_does_not_fail_the_chat(product: Product):
+    story = product.sandbox.tell("chat_finished", client_phone=NEW_PHONE)
+    story.post([0, 1])
+    product.work()
+    product.sandbox.portal.crm.activities.clear()
+    story.post([2])
+    report_chat(product, story)
+    assert (told(product).state, len(comments(product))) == (State.DONE, 1)
 
 
 def test_a_story_of_a_chat_in_a_messenger_handed_over_is_one_lead_of_who_ended_it(product: Product):
@@ -504,6 +558,19 @@ def test_what_only_the_report_tells_of_a_request_is_written_when_it_comes(produc
         product.work()
     [corrected] = sent(product, "crm.item.update")
     assert corrected["fields"] == {"UF_CRM_FORM": "spring"}
+
+
+def test_what_only_the_report_tells_of_a_request_is_said_by_its_activity_too(product: Product):
+    story = product.play("offline_request", client_phone=NEW_PHONE, default_bodies=True)
+    assert not [line for line in said_by(activities(product)[0]) if "spring" in line or "партнёр" in line]
+    row = next(row for row in product.sandbox.uis.offline_messages if str(row["id"]) == story.id)
+    filled_in = [{"property_name": "Компания", "property_value": "ООО [B]Ромашка[/B]"}, {"property_name": ""}]
+    report(product, "offline_messages_report", row | {"form_name": "Для партнёров", "properties": filled_in})
+    product.work()
+    texts = said_by(activities(product)[0])
+    assert texts[3:5] == ["Форма: Для партнёров", "Компания: ООО [B]Ромашка[/B]"]
+    assert texts[-1] == "Метки: utm_source=yandex, utm_medium=cpc, utm_campaign=spring, utm_term=купить"
+    assert product.sandbox.portal.cost(story.id)["requests"] <= 4
 
 
 def test_a_filter_on_what_only_the_report_tells_of_a_request_waits_for_it(product: Product):

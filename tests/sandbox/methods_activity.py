@@ -127,12 +127,28 @@ def configurable_update(ctx: Context, params: Params) -> dict[str, Any]:
     if params.get("layout"):
         check_layout(params["layout"])
         row["_layout"] = params["layout"]
+        row["SUBJECT"] = params["layout"]["header"]["title"]
     fields = params.get("fields") or {}
     if "completed" in fields:
         row["COMPLETED"] = "Y" if fields["completed"] in (True, "Y") else "N"
     if "responsibleId" in fields:
         row["RESPONSIBLE_ID"] = str(fields["responsibleId"])
     return {"activity": {"id": int(row["ID"])}}
+
+
+@method("crm.activity.configurable.get")
+def configurable_get(ctx: Context, params: Params) -> dict[str, Any]:
+    """One activity of ours, as it stands."""
+    row = _activity(ctx, params["id"])
+    fields = {
+        "typeId": row["PROVIDER_TYPE_ID"],
+        "completed": row["COMPLETED"] == "Y",
+        "responsibleId": int(row["RESPONSIBLE_ID"]),
+        "originatorId": row["ORIGINATOR_ID"],
+        "originId": row["ORIGIN_ID"],
+    }
+    owner = {"ownerTypeId": int(row["OWNER_TYPE_ID"]), "ownerId": int(row["OWNER_ID"])}
+    return {"activity": {"id": int(row["ID"]), **owner, "fields": fields, "layout": row["_layout"]}}
 
 
 @method("crm.activity.binding.add")
