@@ -142,9 +142,8 @@ def past_calls(credential: Credential, *, employee_id: int, since: datetime) -> 
         credential=credential,
         kind="call",
         started_at__gte=since,
-        facts__icontains=str(employee_id),
     )
-    return [pk for pk, facts in calls.values_list("pk", "facts") if employee_id in _employee_ids(facts)]
+    return [pk for pk, facts in calls.values_list("pk", "facts").iterator() if employee_id in _employee_ids(facts)]
 
 
 def _employee_ids(value: Any) -> Iterator[int]:

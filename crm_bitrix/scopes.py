@@ -11,6 +11,8 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
     "crm": (
         "crm.activity.binding.add",
         "crm.activity.configurable.add",
+        "crm.activity.configurable.get",
+        "crm.activity.configurable.update",
         "crm.activity.list",
         "crm.category.list",
         "crm.duplicate.findbycomm",

@@ -5,6 +5,7 @@ first and running `rotate_encryption_keys`. Source: https://cryptography.io/en/l
 """
 
 import json
+import zlib
 from functools import cache
 from typing import Any
 
@@ -47,6 +48,31 @@ class EncryptedJSONField(models.TextField):
 
     def from_db_value(self, value: str | None, *_: object) -> Any:
         return json.loads(decrypt(value.encode())) if value else None
+
+
+class SealedJSONField(models.JSONField):
+    """A JSON object whose values are encrypted in the database: its keys stay, to be asked for by `has_key`.
+
+    In the column stands `{key: null, …, SEAL: token}`; all values are in the one token, packed before, because a token
+    cannot be packed after. No lookup but `has_key` finds anything. What is not sealed is read as it stands: a row that
+    was written before.
+    """
+
+    SEAL = "$"
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        return super().get_db_prep_value(self._seal(value) if isinstance(value, dict) else value, connection, prepared)
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        read = super().from_db_value(value, expression, connection)
+        token = read.get(self.SEAL) if isinstance(read, dict) else None
+        return json.loads(zlib.decompress(decrypt(token.encode()))) if token else read
+
+    def _seal(self, value: dict[str, Any]) -> dict[str, Any]:
+        if not value:
+            return value
+        packed = zlib.compress(json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False).encode(), 1)
+        return {**dict.fromkeys(value), self.SEAL: encrypt(packed).decode()}
 
 
 class EncryptedBytesField(models.BinaryField):

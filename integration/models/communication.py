@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from integration.encryption import SealedJSONField
 from integration.models.portal import Credential, Portal
 
 
@@ -23,7 +24,8 @@ class State(models.TextChoices):
 class Communication(models.Model):
     """A call, a chat or a request: its facts, what is to be done for it, and why.
 
-    `facts` maps a fact's name to its value, `facts_rank` to `[rank, moment]` of the observation it came from.
+    `facts` maps a fact's name to its value, `facts_rank` to `[rank, moment]` of the observation it came from. What the
+    client said is among the facts: their values are encrypted, their names can be asked for.
     `due_at` is empty when there is nothing to do. `rank_at` orders the due ones: a priority that ages. `report_at` is
     when UIS may be asked for the report of this one, once it is over; empty when the report has come or never will.
     """
@@ -37,7 +39,7 @@ class Communication(models.Model):
     bitrix_call_id = models.CharField(max_length=100, blank=True)
     client_phone = models.CharField(_("телефон клиента"), max_length=20, blank=True)
     client_keys = models.JSONField(default=list, blank=True)
-    facts = models.JSONField(_("факты"), default=dict, blank=True)
+    facts = SealedJSONField(_("факты"), default=dict, blank=True)
     facts_rank = models.JSONField(default=dict, blank=True)
     due_at = models.DateTimeField(_("к обработке"), null=True, blank=True)
     rank_at = models.DateTimeField(default=timezone.now)

@@ -1,0 +1,62 @@
+"""What clients say stands encrypted in the database, and the names of facts can be asked for all the same."""
+
+from importlib import import_module
+from types import SimpleNamespace
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+from integration.models import Communication
+from tests.conftest import Product
+from tests.test_chats_journeys import report_chat, set_options
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SAID = "my-secret-words"
+
+
+def in_clear() -> list[str]:
+    """The tables whose rows, as the database has them, show what the client said."""
+    with connection.cursor() as cursor:
+        found = []
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            rows = cursor.fetchall()
+            if any(
+                SAID in str(bytes(value) if isinstance(value, memoryview) else value) for row in rows for value in row
+            ):
+                found.append(table)
+    return found
+
+
+@pytest.fixture
+def chat(product: Product) -> Communication:
+    set_options(product, "chat", without_contacts=True)
+    report_chat(product, product.play("chat_finished", text=SAID, messages_array=True))
+    product.play("offline_request", text=SAID)
+    return Communication.objects.get(kind="chat")
+
+
+def test_what_clients_said_stands_nowhere_in_clear(chat: Communication):
+    assert SAID in str(chat.facts)
+    assert in_clear() == []
+
+
+def test_a_fact_can_be_asked_for_by_its_name(chat: Communication):
+    assert Communication.objects.filter(facts__has_key="end").get() == chat
+    assert not Communication.objects.filter(facts__has_key="$x").exists()
+
+
+def test_rows_written_in_clear_are_read_and_the_migration_encrypts_them(chat: Communication):
+    migration = import_module("integration.migrations.0010_encrypt_facts").Migration.operations[0]
+    facts = chat.facts
+    editor = SimpleNamespace(connection=connection)
+    migration.reverse_code(apps, editor)
+    assert in_clear() == ["integration_communication"]
+    chat.refresh_from_db()
+    assert chat.facts == facts
+    for _ in range(2):
+        migration.code(apps, editor)
+    assert in_clear() == []
+    chat.refresh_from_db()
+    assert chat.facts == facts
