@@ -134,10 +134,15 @@ class Client:
 
 def refusal(code: str, text: str, body: Mapping[str, Json]) -> PortalError:
     """The error of a whole answer as an exception."""
-    cause = cause_of(code)
+    cause = Cause.HOLD if _is_tariff(code, text) else cause_of(code)
     reset = _operating(body)[1]
     retry_at = datetime.fromtimestamp(reset, UTC) if cause == Cause.METHOD_BUSY and reset else None
     return PortalError(cause, f"{code} {text}".strip(), code=code, retry_at=retry_at)
+
+
+def _is_tariff(code: str, text: str) -> bool:
+    """One code has two meanings: a right that this method lacks, and a tariff without REST; the words tell."""
+    return code.lower() == "access_denied" and "commercial plan" in text.lower()
 
 
 def _operating(body: Mapping[str, Json]) -> tuple[float, int]:

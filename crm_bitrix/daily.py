@@ -1,7 +1,9 @@
-"""What is done once a day: portals on hold are tried, defaults are looked at, sessions that are over are deleted.
+"""What is done once a day, in this order: portals on hold are tried, so that what works again is looked at as well;
+what would hurt tomorrow is told; what is older than it may be kept is deleted.
 
 want  asks the queue for a run when the last one was yesterday; called by every tick
-run   does everything; one part that fails does not keep the others from their turn
+run   does one part and asks for the next: each has the time of a task of its own, and one that fails does not keep the
+      others from their turn
 """
 
 import logging
@@ -18,7 +20,7 @@ NAME = "daily"
 EVERY = timedelta(days=1)
 PARTS = (
     "crm_bitrix.installation.probe_held_portals",
-    "crm_bitrix.preflight.check_default_responsibles",
+    "crm_bitrix.preflight.check_portals",
     "settings_ui.sessions.purge_sessions",
     "settings_ui.drafts.purge_drafts",
 )
@@ -35,10 +37,12 @@ def want() -> None:
         async_task("crm_bitrix.daily.run", timeout=100)
 
 
-def run() -> None:
-    """Do every part."""
-    for name in PARTS:
-        try:
-            log.info("%s: %s", name, import_string(name)())
-        except Exception:
-            log.exception("%s failed", name)
+def run(position: int = 0) -> None:
+    """Do the part at this position of `PARTS`, and ask for the one after it."""
+    name = PARTS[position]
+    try:
+        log.info("%s: %s", name, import_string(name)())
+    except Exception:
+        log.exception("%s failed", name)
+    if position + 1 < len(PARTS):
+        async_task("crm_bitrix.daily.run", position + 1, timeout=100)

@@ -36,6 +36,7 @@ CAUSES: Mapping[str, Cause] = {
     "portal_deleted": Cause.HOLD,
     "not_installed": Cause.HOLD,
     "invalid_grant": Cause.HOLD,
+    "user_access_error": Cause.HOLD,
     "invalid_client": Cause.HOLD,
     "wrong_client": Cause.HOLD,
     "internal_server_error": Cause.UNKNOWN,

@@ -96,7 +96,9 @@ def store(identity: Identity, pair: Pair) -> Portal:
             defaults={"domain": identity.domain, "client_endpoint": identity.client_endpoint},
         )
         portal = Portal.objects.select_for_update().get(pk=portal.pk)
-        portal.domain, portal.client_endpoint = identity.domain, identity.client_endpoint
+        portal.move_to(identity.domain, identity.client_endpoint)
+        if portal.installed_at is None or portal.uninstalled_at is not None:
+            portal.installed_at = timezone.now()
         portal.oauth_host, portal.scope = identity.oauth_host, identity.scope[:500]
         portal.licence, portal.language = identity.licence, identity.language
         portal.access_token, portal.refresh_token = pair.access_token, pair.refresh_token
@@ -179,9 +181,9 @@ def _note(portal: Portal, identity: Identity, pair: Pair) -> None:
     # Nobody but an administrator may teach us the secret of the events: whoever knows it can remove the application.
     given = (identity.is_admin and pair.application_token) or portal.application_token
     if known != (identity.domain, identity.client_endpoint, identity.scope[:500], given):
-        portal.domain, portal.client_endpoint = identity.domain, identity.client_endpoint
+        portal.move_to(identity.domain, identity.client_endpoint)
         portal.scope, portal.application_token = identity.scope[:500], given
-        portal.save(update_fields=["domain", "client_endpoint", "scope", "application_token"])
+        portal.save(update_fields=[*Portal.ADDRESS, "scope", "application_token"])
 
 
 def heal(portal: Portal) -> tuple[str, ...]:
@@ -210,8 +212,8 @@ def follow_move(portal: Portal, location: str = "") -> None:
     if found.client_endpoint == portal.client_endpoint:
         raise PortalError(Cause.DOWN, f"redirected to {location[:100] or '?'}, but it has not moved", code="not_moved")
     log.warning("portal %s has moved to %s (redirect said %s)", portal.domain, found.domain, location[:200])
-    portal.domain, portal.client_endpoint = found.domain, found.client_endpoint
-    Portal.objects.filter(pk=portal.pk).update(domain=found.domain, client_endpoint=found.client_endpoint)
+    portal.move_to(found.domain, found.client_endpoint)
+    portal.save(update_fields=Portal.ADDRESS)
 
 
 def _ask_again(portal: Portal) -> Installation:
@@ -270,6 +272,7 @@ def uninstall(portal: Portal, *, clean: bool) -> None:
             token_version=F("token_version") + 1,
             refreshing_until=None,
             hold_reason="",
+            hold_code="",
             hold_since=None,
             uninstalled_at=timezone.now(),
         )

@@ -20,6 +20,7 @@ from django.conf import settings
 from crm_bitrix.errors import PortalError
 from crm_bitrix.tokens import ask_server
 from integration import remote
+from integration.models import Portal
 
 DEADLINE_SECONDS = 10.0
 MAX_ANSWER_BYTES = 65_536
@@ -171,7 +172,7 @@ def prove(
     found = ask_installation(oauth_host, access_token)
     if member_id and found.member_id != member_id.lower():
         raise Refused(Reason.FOREIGN, f"a token of portal {found.member_id} came in the name of {member_id}")
-    if domain and found.domain != _plain_domain(domain):
+    if domain and not _is_known_as(found, _plain_domain(domain)):
         raise Refused(Reason.FOREIGN, f"portal {found.member_id} is {found.domain}, the request says {domain}")
     profile = _ask_profile(found.client_endpoint, access_token)
     user_id = _number(profile.get("ID"))
@@ -188,6 +189,14 @@ def prove(
         licence=found.licence,
         language=language,
     )
+
+
+def _is_known_as(found: Installation, domain: str) -> bool:
+    """Say whether this is the portal's address, or was until it was renamed a short while ago."""
+    if found.domain == domain:
+        return True
+    portal = Portal.objects.filter(member_id=found.member_id).first()
+    return portal is not None and domain in portal.domains
 
 
 def prove_frame(post: FramePost) -> Identity:

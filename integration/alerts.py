@@ -51,7 +51,9 @@ def settle(troubles: Iterable[Trouble], *, codes: Collection[str], subject: str 
 
     New ones are opened, the others resolved. May run twice at once: of two equal alerts the second is not stored.
     """
-    seen = {(trouble.subject, trouble.code): trouble for trouble in troubles}
+    seen: dict[tuple[str, str], Trouble] = {}
+    for trouble in troubles:
+        seen.setdefault((trouble.subject, trouble.code), trouble)
     rows = Alert.objects.filter(code__in=codes, resolved_at__isnull=True)
     rows = rows.filter(subject=subject) if subject else rows
     standing = {(row.subject, row.code): row for row in rows}

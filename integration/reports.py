@@ -18,11 +18,11 @@ from functools import partial
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from integration import completeness, lanes, uis_methods
+from integration import account_alerts, completeness, lanes, uis_methods
 from integration.events import moment, whole_number
 from integration.models import Communication, Credential, Lane, ReportCursor
 from integration.report_rows import Page, Reader, Taken, read_calls, read_chats, read_requests, take_calls, take_chats
-from integration.uis_errors import Effect, UisError
+from integration.uis_errors import ACCOUNT_CODES, Effect, UisError
 
 EVERY = timedelta(minutes=15)
 EVERY_WHILE_AWAITED = timedelta(minutes=5)
@@ -117,14 +117,14 @@ def uis_round(name: str, token: str) -> None:
     reader = Reader(credential, lambda: _hold(name, token))
     try:
         _turn(reader, cursor)
-        cursor.error = ""
+        cursor.error, cursor.code, cursor.failing_since = "", "", None
     except _LeaseTaken:
         return
     except UisError as error:
         _fail(cursor, name, error)
     else:
-        _settle(name)
-    cursor.save(update_fields=["since", "next_at", "read_at", "error"])
+        _settle(name, credential)
+    cursor.save(update_fields=["since", "next_at", "read_at", "error", "code", "failing_since"])
 
 
 def _due_cursors(credential: Credential, now: datetime) -> Iterator[ReportCursor]:
@@ -147,6 +147,7 @@ def _turn(reader: Reader, cursor: ReportCursor) -> None:
         cursor.next_at, cursor.read_at = (now + SLOT, now) if is_asked else (now, cursor.read_at)
     elif cursor.kind == Kind.DAYS:
         completeness.count_days(reader)
+        account_alerts.look(reader.credential, now)
         cursor.next_at, cursor.read_at = now + DAYS_EVERY, now
     else:
         page = READERS[cursor.kind](reader, since=cursor.since, till=now)
@@ -178,6 +179,7 @@ def _stop_waiting(waiting: "QuerySet[Communication]", now: datetime) -> None:
 def _fail(cursor: ReportCursor, name: str, error: UisError) -> None:
     """A poll brought nothing: note what helps, and let it rest, or the whole lane where all polls would fail."""
     now, instruction = timezone.now(), str(error.instruction)
+    cursor.code, cursor.failing_since = error.mnemonic[:60], cursor.failing_since or now
     cursor.error = instruction[: ReportCursor._meta.get_field("error").max_length]
     cursor.next_at = now
     if error.effect is Effect.LIMIT:
@@ -190,8 +192,11 @@ def _fail(cursor: ReportCursor, name: str, error: UisError) -> None:
         cursor.next_at = now + EVERY
 
 
-def _settle(name: str) -> None:
-    """Note a turn without failure; the rest that the last answer asked for, its points being gone, stays."""
+def _settle(name: str, credential: Credential) -> None:
+    """Note a turn without failure: what ailed the whole account is over. The rest that the last answer asked for, its
+    points being gone, stays."""
+    ailing = credential.report_cursors.filter(code__in=ACCOUNT_CODES)
+    ailing.update(error="", code="", failing_since=None)
     if not Lane.objects.filter(name=name, paused_until__gt=timezone.now()).exists():
         lanes.settle(name)
 

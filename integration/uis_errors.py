@@ -235,6 +235,11 @@ MEANINGS: Mapping[str, Meaning] = {
     "short_read": _PASSES,
     "too_many_rows": _OUR_MISTAKE,
 }
+ACCOUNT_CODES = tuple(
+    mnemonic for mnemonic, meaning in MEANINGS.items() if meaning.effect in (Effect.HOLD, Effect.LIMIT, Effect.RETRY)
+)
+"""What ails all requests of an account: the first that succeeds proves that it is over."""
+
 _BY_CODE: Mapping[int, str] = {
     -32700: "parse_error",
     -32600: "invalid_request",

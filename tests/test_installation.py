@@ -337,7 +337,23 @@ def test_renamed_portal_is_found_at_its_new_address(service):
     assert client.call(Command("server.time"))
     assert Portal.objects.get().domain == service.sandbox.portal.domain
     page = service.open(APP)
-    assert (page.status_code, ancestors(page)) == (200, f"http://{service.sandbox.portal.domain}")
+    both = f"http://{service.sandbox.portal.domain} http://{portal.previous_domain}"
+    assert (page.status_code, ancestors(page)) == (200, both)
+
+
+@pytest.mark.fault(36)
+def test_page_that_stood_open_when_a_portal_was_renamed_may_name_the_old_address_for_a_day(service):
+    old = service.install().domain
+    service.sandbox.portal.rename("localhost")
+
+    def open_late():
+        named = {"query": {"DOMAIN": old}, "headers": {"origin": f"http://{old}"}}
+        return service.open(APP, **named).status_code
+
+    assert service.open(APP).status_code == 200
+    assert open_late() == 200
+    service.clock.shift(timedelta(hours=25))
+    assert open_late() == 403
 
 
 @pytest.mark.fault(36)

@@ -94,7 +94,7 @@ class PortalAdmin(ReadOnlyAdmin):
         """Events are still taken in and kept; nothing is sent until somebody resumes."""
         reason = _("остановлен вручную: {user}").format(user=request.user.get_username())
         for portal in rows:
-            holds.hold(portal, PortalError(Cause.HOLD, reason))
+            holds.hold(portal, PortalError(Cause.HOLD, reason, code=holds.BY_HAND))
         self.message_user(request, _("Остановлено. Принятые события ждут и не пропадут."), messages.SUCCESS)
 
     @admin.action(description=gettext_lazy("Возобновить"), permissions=["operate"])

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import uuid
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import models
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from integration.encryption import EncryptedTextField
 
 SHOWN_NAMES = 20
+PREVIOUS_DOMAIN_FOR = timedelta(hours=24)
 
 
 class CrmMode(models.TextChoices):
@@ -69,6 +70,20 @@ class Portal(models.Model):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    ADDRESS = ("domain", "client_endpoint", "previous_domain", "previous_domain_until")
+
+    def move_to(self, domain: str, client_endpoint: str) -> None:
+        """Take the address that was proved; pages that stand open may name the former one for a day still."""
+        if self.domain != domain:
+            self.previous_domain, self.previous_domain_until = self.domain, timezone.now() + PREVIOUS_DOMAIN_FOR
+        self.domain, self.client_endpoint = domain, client_endpoint
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Its address, and the former one for a day after it was renamed."""
+        is_renamed = self.previous_domain_until is not None and self.previous_domain_until > timezone.now()
+        return (self.domain, self.previous_domain) if is_renamed else (self.domain,)
 
     @property
     def is_on_hold(self) -> bool:
