@@ -4,17 +4,21 @@ Source: https://apidocs.bitrix24.com/api-reference/telephony/events/
 """
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from crm_bitrix.events import CALL_START, CALLBACK_START, PortalEvent
-from crm_bitrix.php_form import text
+from crm_bitrix.php_form import branch, text
 from integration.rules.phones import normalise_phone
 
 CLICK, CALLBACK = "click", "callback"
 _NAMES: Mapping[str, str] = {CALL_START: CLICK, CALLBACK_START: CALLBACK}
 _LONGEST_NUMBER = 18
+_MADE = frozenset({"lead", "contact", "deal"})
+_EXTENSION = re.compile(r"[^0-9*#]", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class CallRequest:
     `kind` is the kind of communication that it asks for. `external_id` is ours: the same whenever the same event comes,
     another for every other one. `phone` and `line` are E.164, "" when they are no phone number or none is told.
     `entity_type` is lead, deal, contact, company or "". `call_id` is that of the portal's own registration (a click),
-    `words` what the employee is to hear (a callback).
+    `extension` are the digits behind the number, `created` the objects that the portal has made for an unknown number
+    as (type, id), both of a click; `words` what the employee is to hear (a callback).
     """
 
     name: str
@@ -37,6 +42,8 @@ class CallRequest:
     entity_type: str
     entity_id: int
     words: str
+    extension: str = ""
+    created: tuple[tuple[str, int], ...] = ()
     kind: str = "call"
 
 
@@ -63,7 +70,21 @@ def read_request(event: PortalEvent, *, portal_id: int, received_at: datetime) -
         entity_type=text(data, "CRM_ENTITY_TYPE").lower()[:10],
         entity_id=_number(text(data, "CRM_ENTITY_ID")),
         words=text(data, "TEXT")[:500],
+        extension=_EXTENSION.sub("", text(data, "EXTENSION"))[:20],
+        created=tuple(_created(data)),
     )
+
+
+def _created(data: Mapping[str, Any]) -> Iterable[tuple[str, int]]:
+    """The lead, or with leads switched off the contact and the deal, that the portal has made by itself."""
+    if lead := _number(text(data, "CRM_CREATED_LEAD")):
+        yield "lead", lead
+        return
+    for row in branch(data, "CRM_CREATED_ENTITIES").values():
+        told = row if isinstance(row, dict) else {}
+        kind, number = text(told, "ENTITY_TYPE").lower(), _number(text(told, "ENTITY_ID"))
+        if kind in _MADE and number:
+            yield kind, number
 
 
 def _number(digits: str) -> int:

@@ -29,6 +29,7 @@ _WITH_CONTACTS = ("lead", "contact")
 class Ending:
     """A communication whose end is known: what was done for it, by which rules, and what they read of it.
 
+    `late_rows` are the rows of the mapping that something told after the end concerns; None = all, the end itself.
     `layout` is the look that its activity should have by now, if it has made one.
     """
 
@@ -37,6 +38,12 @@ class Ending:
     rules: StreamRules
     known: Facts
     layout: Mapping[str, Any] = field(default_factory=dict)
+    late_rows: tuple[MappingRow, ...] | None = None
+
+    @property
+    def rows(self) -> tuple[MappingRow, ...]:
+        """The rows of the mapping that may have something to write."""
+        return self.rules.mapping if self.late_rows is None else self.late_rows
 
 
 def map_new(ruleset: Ruleset, rules: StreamRules, known: Facts, *, at_end: bool) -> Mapped:
@@ -130,8 +137,11 @@ def _found(client: Client) -> tuple[Any, ...]:
 
 
 def _differing(case: Ending, kind: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Field → what we wrote, where the end wants something else. A contact has no title of ours."""
-    written = case.done[kind].params["fields"]
+    """Field → what we wrote last, where the end wants something else. A contact has no title of ours."""
+    written = dict(case.done[kind].params["fields"])
+    for key, update in case.done.items():
+        if key.endswith(f":{kind}"):
+            written |= update.params["fields"]
     return {name: written[name] for name, value in wanted.items() if name in written and written[name] != value}
 
 
@@ -156,7 +166,7 @@ def _late_rows(case: Ending, kind: str) -> list[MappingRow]:
     """The mapping of an object of ours that its birth has left: facts of the end, and what was told only since."""
     written = case.done[kind].params["fields"]
     filled = {row["typeId"] for row in written.get(MULTIFIELD_KEY, ())} | written.keys()
-    rows = [row for row in case.rules.mapping if row.object == kind]
+    rows = [row for row in case.rows if row.object == kind]
     return [
         row
         for row in rows
@@ -165,11 +175,11 @@ def _late_rows(case: Ending, kind: str) -> list[MappingRow]:
 
 
 def _has_found_rows(case: Ending, kind: str) -> bool:
-    return any(row.policy is not Policy.CREATE for row in case.rules.mapping if row.object == kind)
+    return any(row.policy is not Policy.CREATE for row in case.rows if row.object == kind)
 
 
 def _map(case: Ending, *, when: str, current: Mapping[str, Any], objects: Collection[str]) -> Mapped:
-    late = [row for kind in objects for row in _late_rows(case, kind)] if when == "create" else case.rules.mapping
+    late = [row for kind in objects for row in _late_rows(case, kind)] if when == "create" else case.rows
     return map_fields(
         late,
         facts=case.known,

@@ -1,7 +1,7 @@
 """What a communication creates in the CRM, and what it is bound to. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crm_bitrix import payloads
@@ -70,6 +70,28 @@ def create_item(
     owner = owner or {"contact_id": ResultOf("contact")}
     deal = payloads.create_item("deal", pipeline_id=options.pipeline_id, fields=mapped.get("deal"), **owner, **item)
     return [*made, deal]
+
+
+def adopt_items(
+    made: Sequence[tuple[str, int]], *, title: str, responsible_id: int, mapped: Mapped, source_id: str
+) -> list[Action]:
+    """What brings objects that the portal has made for this communication by itself into line, as if we had made them.
+
+    Their keys are those of creation, so that the end corrects them like our own. Their pipeline stays: it is given at
+    birth only.
+    """
+    own = {"title": title, "sourceId": source_id, payloads.RESPONSIBLE: responsible_id}
+    return [
+        replace(
+            payloads.update_item(kind, number, {**_of_kind(kind, own), **mapped.get(kind, {})}, key=kind), creates=kind
+        )
+        for kind, number in made
+    ]
+
+
+def _of_kind(kind: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A contact is called by its name, not by a title."""
+    return {name: value for name, value in fields.items() if kind != "contact" or name != "title"}
 
 
 def create_contact(person: Person, *, mapped: Mapped, **common: Any) -> Action:

@@ -5,6 +5,8 @@ revision is part of the key), a change of the dictionaries a moment later.
 """
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from crm_bitrix.known import load_known
 from crm_bitrix.models import BitrixItem
@@ -32,8 +34,9 @@ def load(credential: Credential) -> Ruleset:
 def build(credential: Credential, settings: Settings) -> Ruleset:
     """The ruleset that these settings of a credential would give; they need not be saved."""
     portal = credential.portal
-    users = BitrixItem.objects.filter(portal=portal, kind=BitrixItem.Kind.USER, missing_since__isnull=True)
-    active = {int(code) for code, data in users.values_list("code", "data") if data.get("is_active", True)}
+    rows = BitrixItem.objects.filter(portal=portal, kind=BitrixItem.Kind.USER, missing_since__isnull=True)
+    users = {int(code): name for code, name, data in rows.values_list("code", "name", "data") if _is_active(data)}
+    numbers = _own_numbers(credential)
     return compile_ruleset(
         settings,
         revision=credential.revision,
@@ -42,12 +45,18 @@ def build(credential: Credential, settings: Settings) -> Ruleset:
         portal_domain=portal.domain,
         zone=credential.zone,
         employees=_employees(credential),
-        active_user_ids=frozenset(active) if active else None,
+        active_user_ids=frozenset(users) if users else None,
         fallback_user_id=portal.token_user_id,
         fields=_fields(credential, settings),
         number_sources=_number_sources(credential) if settings.telephony.number_as_source else frozenset(),
-        own_numbers=_own_numbers(credential),
+        own_numbers=tuple(numbers),
+        number_names=numbers,
+        user_names=users,
     )
+
+
+def _is_active(data: Mapping[str, Any]) -> bool:
+    return bool(data.get("is_active", True))
 
 
 def _employees(credential: Credential) -> dict[int, Employee]:
@@ -57,9 +66,10 @@ def _employees(credential: Credential) -> dict[int, Employee]:
     }
 
 
-def _own_numbers(credential: Credential) -> tuple[str, ...]:
-    numbers = credential.uis_items.filter(kind=UisItem.Kind.NUMBER, missing_since__isnull=True).order_by("pk")
-    return tuple(code for code, data in numbers.values_list("code", "data") if data.get("is_active", True))
+def _own_numbers(credential: Credential) -> dict[str, str]:
+    """The active virtual numbers with their names, the oldest first."""
+    rows = credential.uis_items.filter(kind=UisItem.Kind.NUMBER, missing_since__isnull=True).order_by("pk")
+    return {code: name for code, name, data in rows.values_list("code", "name", "data") if _is_active(data)}
 
 
 def _number_sources(credential: Credential) -> frozenset[str]:

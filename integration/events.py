@@ -19,13 +19,13 @@ _USED = {
     "call": (
         "in_call_session out_call_session in_call out_call call_proceeding call_connected talk_started talk_finished "
         "call_disconnected call_session_finished lost_call_session talk_record_file voice_message "
-        "call_session_recognized set_mark unset_mark"
+        "call_session_recognized set_mark unset_mark ai_result_ready"
     ),
     "chat": "chat_started chat_accepted_to_work chat_operator_changed chat_finished lost_chat",
     "request": "offline_message",
     "": (
-        "call_hold_control talk_record_control fax_receive_finished ai_result_ready chat_message_received "
-        "chat_message_sent unanswered_chats channel_status_changed employee_status_changed sip_line_unregister event"
+        "call_hold_control talk_record_control fax_receive_finished chat_message_received chat_message_sent "
+        "unanswered_chats channel_status_changed employee_status_changed sip_line_unregister event"
     ),
 }
 EVENT_KINDS: Mapping[str, str] = MappingProxyType(

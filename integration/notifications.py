@@ -169,6 +169,14 @@ TEMPLATES: tuple[Template, ...] = (
         "contact_phone_number extension_phone_number talk_time_duration call_session_recognized_text_array",
     ),
     Template(
+        "ai_result_ready",
+        _("Результат AI-анализа"),
+        Need.OPTIONAL,
+        "call_session_id sa_scenario_name sa_communication_score sa_scenario_score employee_full_name employee_id "
+        "sa_call_summary tag_names full_record_file_link",
+        "",
+    ),
+    Template(
         "set_mark",
         _("Проставление тега"),
         Need.OPTIONAL,

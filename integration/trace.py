@@ -71,6 +71,7 @@ REASONS = (
     gettext_noop("идёт звонок"),
     gettext_noop("ждёт звонка сотруднику или конца"),
     gettext_noop("ждёт отчёта UIS о звонке"),
+    gettext_noop("ждёт AI-анализа UIS: он нужен фильтру"),
     gettext_noop("номер клиента скрыт"),
     gettext_noop("внутренний звонок: в CRM не передаётся"),
     gettext_noop("интеграция или вкладка «Телефония» выключена"),
@@ -114,10 +115,13 @@ def explain(trace: Sequence[Entry], *, user_name: Named) -> list[list[Step]]:
     `user_name` names a Bitrix24 user by his id.
     """
     decisions: list[list[Step]] = []
+    before = ""
     for entry in trace:
-        if not decisions or entry.get("step") in ("client", "filter"):
+        step = str(entry.get("step"))
+        if not decisions or step == "client" or (step == "filter" and before != "client"):
             decisions.append([])
         decisions[-1].append(_step(entry, user_name))
+        before = step
     return decisions
 
 

@@ -18,9 +18,12 @@ def start_employee_call(
     external_id: str,
     employee_id: int,
     employee_phone_number: str = "",
+    extension: str = "",
     direction: str = "out",
 ) -> int | None:
     """Call the employee, then the contact: a click on a number. Returns the call session, None when UIS names none.
+
+    `extension` is dialled in tones once the contact has answered: digits, * and #.
 
     Never call it twice for one click: after an error whose `outcome` is unknown the phone may be ringing already.
     """
@@ -33,6 +36,7 @@ def start_employee_call(
         "early_switching": True,
         "show_virtual_phone_number": False,
         "employee": employee,
+        **({"dtmf_string": extension} if extension else {}),
     }
     return _start(
         uis,

@@ -27,6 +27,7 @@ _DIRECTIONS = {CLICK: "out", CALLBACK: "in"}
 class Asked:
     """A call that the portal asked for; `name` is click or callback, times are in UTC.
 
+    `extension` and `created` are as in `CallRequest`; facts of requests that came before these were read have none.
     `dialled_at` is when the decision asked UIS for it; `answer` what became of that, "" while nothing is known;
     `session_id` the call session once UIS has told it; `told_as` as in the facts.
     """
@@ -40,6 +41,8 @@ class Asked:
     call_id: str
     entity: tuple[str, int] | None
     words: str
+    extension: str
+    created: tuple[tuple[str, int], ...]
     dialled_at: datetime | None
     answer: str
     instruction: str
@@ -73,6 +76,8 @@ def read_asked(facts: Mapping[str, Any]) -> Asked | None:
         call_id=told["call_id"],
         entity=(told["entity_type"], told["entity_id"]) if has_entity else None,
         words=told["words"],
+        extension=told.get("extension", ""),
+        created=tuple((kind, number) for kind, number in told.get("created", ())),
         dialled_at=datetime.fromisoformat(dialled["at"]) if dialled else None,
         answer=dial.get("state", ""),
         instruction=dial.get("instruction", ""),
@@ -93,6 +98,8 @@ def parse_request(request: CallRequest) -> Observation:
         "entity_type": request.entity_type,
         "entity_id": request.entity_id,
         "words": request.words,
+        "extension": request.extension,
+        "created": [list(item) for item in request.created],
     }
     direction = _DIRECTIONS[request.name]
     return Observation(

@@ -12,18 +12,27 @@ from integration.rules.ruleset import Ruleset, StreamRules
 from telephony import callback
 from telephony.asked import Asked, read_asked
 from telephony.cards import NEVER, RING, Cards, wanted
-from telephony.facts import CallFacts
+from telephony.facts import ANSWERED, CallFacts
+from telephony.known import AI_FACTS
 
 REPORT_WAIT = timedelta(seconds=90)
 """How long the end of a call waits for its report, when something is asked for that only the report tells."""
 
+AI_WAIT = timedelta(minutes=30)
+"""How long a filter that asks for the AI analysis of a talk waits for it; UIS brings it minutes after the end."""
+
 NOTIFIED = frozenset({"result", "talk_duration", "total_duration", "wait_duration", "is_transfer", "tags"})
 """Facts of the end that the notifications tell."""
+
+REPORT_AWAITED = "ждёт отчёта UIS о звонке"
+AI_AWAITED = "ждёт AI-анализа UIS: он нужен фильтру"
 
 LONGEST_CALL = timedelta(hours=4)
 """After this long without its end a call is taken to be over."""
 
-CLIENT, SEEN, USER, SHOWN, END = "crm:client", "crm:seen", "crm:user", "crm:shown", "crm:end"
+CLIENT, SEEN, USER, SHOWN, END, LATE = (
+    "crm:client", "crm:seen", "crm:user", "crm:shown", "crm:end", "crm:late",
+)  # fmt: skip
 """Facts that decisions settle themselves."""
 
 
@@ -67,8 +76,20 @@ class Case:
 
     @property
     def is_deferred(self) -> bool:
-        """Whether something is created is known only at the end. What the portal asked for is in the CRM already."""
-        return self.rules.creates_at_end and not self.is_over and self.asked is None
+        """Whether something is created is not known yet. What the portal asked for is in the CRM already."""
+        is_open = self.is_filter_open or (self.rules.creates_at_end and not self.is_over)
+        return is_open and self.asked is None
+
+    @property
+    def is_filter_open(self) -> bool:
+        """Whether the filter asks for something that is still to come: the end, the report, the AI analysis."""
+        check = self.rules.filter
+        if check is None or not self.rules.filter_needs_end or self.settled:
+            return False
+        if not self.is_over:
+            return True
+        told_later = check.facts & self.rules.end_facts - NOTIFIED
+        return bool(told_later) and self.awaited is not None
 
     @property
     def registration(self) -> str:
@@ -121,18 +142,31 @@ class Case:
         return not self.call.is_answered and self.call.stream is StreamKind.INCOMING
 
     @property
-    def report_until(self) -> datetime | None:
-        """Until when the end waits for the report of UIS; None when it need not.
+    def awaited(self) -> tuple[datetime, str] | None:
+        """Until when the end waits for something that is told after it, and for what; None when it need not.
 
         The notification of the end tells result, durations and tags; everything else, and who talked after a
-        transfer, only the report.
+        transfer, only the report. The AI analysis is waited for only where the filter asks for it: what else it
+        brings is written when it comes.
         """
         ended_at = self.call.ended_at
-        if ended_at is None or "report" in self.call.raw or self.settled:
+        if ended_at is None or self.settled:
             return None
+        waits = ((self._needs_report, REPORT_WAIT, REPORT_AWAITED), (self._needs_ai, AI_WAIT, AI_AWAITED))
+        open_ones = ((ended_at + wait, reason) for needs, wait, reason in waits if needs and self.now < ended_at + wait)
+        return max(open_ones, default=None)
+
+    @property
+    def _needs_report(self) -> bool:
         is_transfer = bool(self.call.raw.get("end", {}).get("is_transfer"))
-        until = ended_at + REPORT_WAIT
-        return until if (self.rules.end_facts - NOTIFIED or is_transfer) and self.now < until else None
+        wanted = self.rules.end_facts - NOTIFIED - frozenset(AI_FACTS)
+        return "report" not in self.call.raw and bool(wanted or is_transfer)
+
+    @property
+    def _needs_ai(self) -> bool:
+        check = self.rules.filter
+        is_asked_for = check is not None and not check.facts.isdisjoint(AI_FACTS)
+        return is_asked_for and self.call.is_answered and not any(name.startswith("ai:") for name in self.call.raw)
 
 
 def choose(case: Case, client: Client, known: Facts) -> Choice:
@@ -146,15 +180,22 @@ def choose(case: Case, client: Client, known: Facts) -> Choice:
     if not talks and case.is_over and last is not None:
         # No talk was told, only the end of the call: who talked, and for how long in all.
         talks = (Talk(case.user_of(last), call.started_at or case.now, call.talk_seconds),)
+    clicked = (case.asking_user,) if case.asked and case.asked.is_click else ()
     candidates = Candidates(
         owners=client.owners,
         talks=talks,
-        rung=tuple(dict.fromkeys(case.user_of(leg.employee_id) for leg in call.rings)),
+        rung=tuple(dict.fromkeys((*clicked, *(case.user_of(leg.employee_id) for leg in call.rings)))),
         active_user_ids=case.ruleset.active_user_ids,
     )
     return case.ruleset.choose_responsible(
         call.stream, facts=known, candidates=candidates, at_end=case.is_over, seed=call.session_id
     )
+
+
+def title_of(case: Case, known: Facts, responsible_id: int) -> str:
+    """The title by the result; while the call goes on as if it were answered."""
+    result = case.call.result if case.is_over else ANSWERED
+    return case.ruleset.render_title(case.call.stream, result, known, responsible_id=responsible_id)
 
 
 def talker_id(call: CallFacts) -> int | None:

@@ -30,6 +30,7 @@ def plan_dial(asked: Asked, ruleset: Ruleset, *, until: datetime) -> DialRequest
         "employee_id": employee_id,
         "employee_phone_number": sip_line(employee_id, ruleset),
         "direction": "out",
+        "extension": asked.extension,
     }
     return DialRequest("start_employee_call", params, until=until)
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from typing import Any
 
-from integration.events import person_name
-from integration.rules.facts import FactValue, StreamKind, derive_time_facts
+from integration.rules.facts import StreamKind
 
 ANSWERED, MISSED, UNANSWERED = "answered", "missed", "unanswered"
 
@@ -89,7 +88,7 @@ class CallFacts:
         if not self.is_over:
             return bool(self.answers or self.talks)
         if self.report:
-            return any(row["is_talked"] for row in _employees(self.report)) or (
+            return any(row["is_talked"] for row in employees_of(self.report)) or (
                 self.talk_seconds > 0 and not self.report.get("is_lost")
             )
         return self.talk_seconds > 0
@@ -109,7 +108,7 @@ def read_call(facts: Mapping[str, Any]) -> CallFacts:
     facts = {**facts, "end": end} if end else facts
     ended_at = _moment(end.get("at") or lost.get("at"))
     legs = _reported_legs(facts)
-    ends = {name.partition(":")[2]: _moment(value["at"]) for name, value in _gathered(facts, "leg_end")}
+    ends = {name.partition(":")[2]: _moment(value["at"]) for name, value in gathered(facts, "leg_end")}
     talks = _reported_talks(legs) if legs else _with_reported_talks(_talks(facts), facts, report)
     known = [talk.seconds for talk in talks if talk.seconds]
     talk_seconds = end["talk_seconds"] if end.get("talk_seconds") is not None else sum(known)
@@ -134,7 +133,8 @@ def read_call(facts: Mapping[str, Any]) -> CallFacts:
     )
 
 
-def _gathered(facts: Mapping[str, Any], kind: str) -> list[tuple[str, Any]]:
+def gathered(facts: Mapping[str, Any], kind: str) -> list[tuple[str, Any]]:
+    """The facts `<kind>:<…>` with their names, in the order of these."""
     return sorted((name, value) for name, value in facts.items() if name.startswith(f"{kind}:"))
 
 
@@ -145,7 +145,7 @@ def _moment(value: str | None) -> datetime | None:
 def _legs(facts: Mapping[str, Any], kind: str, ends: Mapping[str, datetime | None]) -> tuple[Leg, ...]:
     legs = [
         Leg(name.partition(":")[2], value["employee_id"], datetime.fromisoformat(value["at"]))
-        for name, value in _gathered(facts, kind)
+        for name, value in gathered(facts, kind)
     ]
     with_ends = [Leg(leg.leg, leg.employee_id, leg.at, ends.get(leg.leg)) for leg in legs]
     return tuple(sorted(with_ends, key=lambda leg: (leg.at, leg.leg)))
@@ -157,15 +157,15 @@ def _answers(facts: Mapping[str, Any], ends: Mapping[str, datetime | None]) -> t
     told = {leg.employee_id for leg in answers}
     talks = [
         Leg(name, value["employee_id"], datetime.fromisoformat(value["at"]))
-        for name, value in _gathered(facts, "talk_start")
+        for name, value in gathered(facts, "talk_start")
         if value["employee_id"] and value["employee_id"] not in told
     ]
     return tuple(sorted((*answers, *talks), key=lambda leg: (leg.at, leg.leg)))
 
 
 def _talks(facts: Mapping[str, Any]) -> tuple[TalkedLeg, ...]:
-    starts = {name.partition(":")[2]: value for name, value in _gathered(facts, "talk_start")}
-    ends = {name.partition(":")[2]: value for name, value in _gathered(facts, "talk_end")}
+    starts = {name.partition(":")[2]: value for name, value in gathered(facts, "talk_start")}
+    ends = {name.partition(":")[2]: value for name, value in gathered(facts, "talk_end")}
     talks = []
     for legs in starts.keys() | ends.keys():
         told = ends.get(legs) or starts[legs]
@@ -187,7 +187,7 @@ def _files(
     if kind == "record" and full and full not in {file.link for file in known.values()}:
         record_id = full.rstrip("/").rpartition("/")[2]
         known[record_id] = FileLink(record_id, full, seconds)
-    for name, value in _gathered(facts, kind):
+    for name, value in gathered(facts, kind):
         record_id = name.partition(":")[2]
         known[record_id] = FileLink(record_id, value["link"], value.get("seconds") or 0)
     return tuple(known[record_id] for record_id in sorted(known))
@@ -198,7 +198,7 @@ def _files(
 
 def _report(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     """The version of the call's row that was seen last."""
-    versions = _gathered(facts, "report")
+    versions = gathered(facts, "report")
     return {**versions[-1][1], "seen_at": versions[-1][0].partition(":")[2]} if versions else {}
 
 
@@ -219,7 +219,7 @@ def _end(facts: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
     return end | {name: value for name, value in told.items() if value is not None}
 
 
-def _employees(report: Mapping[str, Any]) -> list[Any]:
+def employees_of(report: Mapping[str, Any]) -> list[Any]:
     """The employees of the report: `id`, `name`, `is_answered`, `is_talked`."""
     found: list[Any] = report.get("employees", [])
     return found
@@ -230,7 +230,7 @@ _ReportedLegs = list[tuple[str, Any]]
 
 def _reported_legs(facts: Mapping[str, Any]) -> _ReportedLegs:
     """Id and facts of the legs of the report, in the order of their moments."""
-    legs = [(name.partition(":")[2], leg) for name, leg in _gathered(facts, "leg")]
+    legs = [(name.partition(":")[2], leg) for name, leg in gathered(facts, "leg")]
     return sorted(legs, key=lambda leg: (leg[1]["at"], leg[0]))
 
 
@@ -266,7 +266,7 @@ def _with_reported(
 ) -> tuple[Leg, ...]:
     """Legs that notifications told of, and one for every employee of the report they did not tell of."""
     known, start = {leg.employee_id for leg in told}, _moment(facts.get("start_time") or facts.get("report"))
-    missing = [row["id"] for row in _employees(report) if row[column] and row["id"] and row["id"] not in known]
+    missing = [row["id"] for row in employees_of(report) if row[column] and row["id"] and row["id"] not in known]
     more = [Leg(str(number), number, start) for number in missing] if start else []
     return tuple(sorted((*told, *more), key=lambda leg: (leg.at, leg.leg)))
 
@@ -281,107 +281,6 @@ def _with_reported_talks(
         return told
     last = report.get("last_talked_employee_id")
     moments = {report.get("first_talked_employee_id"): start, **({last: finish} if last else {})}
-    missing = [row["id"] for row in _employees(report) if row["is_talked"] and row["id"] and row["id"] not in known]
+    missing = [row["id"] for row in employees_of(report) if row["is_talked"] and row["id"] and row["id"] not in known]
     more = [TalkedLeg(str(number), number, moments.get(number, start + timedelta(seconds=1)), 0) for number in missing]
     return tuple(sorted((*told, *more), key=lambda talk: (talk.started_at, talk.legs)))
-
-
-# --- facts of the rules ---------------------------------------------------------------------------------------------
-
-
-def rule_facts(call: CallFacts, *, zone: tzinfo, client_state: str, client_name: str) -> dict[str, FactValue]:
-    """The facts that filters, responsible rules, titles and mappings may speak of, as far as they are known."""
-    raw, end, lost = call.raw, call.raw.get("end", {}), call.raw.get("lost", {})
-    known: dict[str, FactValue] = {
-        "communication_id": call.session_id,
-        "contact_phone_number": call.phone,
-        "virtual_phone_number": call.line_number,
-        "contact_full_name": raw.get("contact_full_name"),
-        "scenario_name": raw.get("scenario_name"),
-        "call_source": raw.get("call_source"),
-        "communication_number": _number(raw.get("communication_number")),
-        "client_state": client_state,
-        "client_name": client_name,
-    }
-    if call.started_at:
-        known |= derive_time_facts(call.started_at, zone)
-    if call.is_over:
-        known |= {
-            "result": call.result,
-            "missed_reason": missed_reason(call),
-            "talk_duration": call.talk_seconds,
-            "total_duration": end.get("total_seconds"),
-            "wait_duration": end.get("wait_seconds") or lost.get("wait_seconds"),
-            "is_transfer": end.get("is_transfer"),
-            "tags": _tags(call),
-        }
-    return known | _facts_of_the_report(call)
-
-
-_COLUMNS = (
-    "finish_reason talk_duration clean_talk_duration last_answered_employee_rating full_record_file_link "
-    "cpn_region_name properties site_domain_name campaign_name utm_source utm_medium utm_campaign utm_content "
-    "utm_term search_engine search_query referrer entrance_page channel source_name gclid yclid ua_client_id "
-    "ym_client_id visitor_id visitor_city visitor_region visitor_country visitor_device visits_count communication_id"
-)
-_SAME_NAME = tuple(_COLUMNS.split())
-
-
-def _facts_of_the_report(call: CallFacts) -> dict[str, FactValue]:
-    report, people = call.report, _employees(call.report)
-    names = {row["id"]: person_name(row["name"]) for row in people}
-    known: dict[str, FactValue] = {name: report[name] for name in _SAME_NAME if name in report}
-    known |= {name: tuple(report[name]) for name in ("attributes", "segments") if name in report}
-    for which in ("first_talked_employee", "last_talked_employee"):
-        name = report.get(f"{which}_full_name") or names.get(report.get(f"{which}_id"))
-        known |= {f"{which}_full_name": person_name(name)} if name else {}
-    lists = {
-        "rung_employees": tuple(name for name in names.values() if name),
-        "talked_employees": tuple(names[row["id"]] for row in people if row["is_talked"] and names[row["id"]]),
-        "groups": call.groups,
-    }
-    return known | {name: value for name, value in lists.items() if value}
-
-
-_MISSED_REASONS: Mapping[str, str] = {
-    reason: meaning
-    for meaning, reasons in {
-        "busy": "operator_busy operator_channels_busy employee_busy employee_busy_after_call",
-        "declined": "operator_disconnects",
-        "after_hours": (
-            "employee_inactive_by_schedule employee_phone_inactive_by_schedule group_inactive_by_schedule "
-            "phone_group_inactive_by_schedule employee_status_not_at_work"
-        ),
-        "in_queue": "call_enqueued action_interval_exceeded",
-        "in_menu": (
-            "disconnect_before_call_processing no_operation incorrect_input timeout max_transition_count_exceeded "
-            "scenario_disconnects"
-        ),
-    }.items()
-    for reason in reasons.split()
-}
-"""How UIS says that a call ended → why nobody talked. For the rest it counts whether a phone rang."""
-
-
-def missed_reason(call: CallFacts) -> str | None:
-    """Why nobody talked in an incoming call that is over; None when somebody did, or it is an outgoing one."""
-    if call.stream is not StreamKind.INCOMING or call.is_answered:
-        return None
-    if call.voice_mails:
-        return "voice_mail"
-    reason = _MISSED_REASONS.get(call.report.get("finish_reason", ""))
-    return reason or ("no_answer" if call.rings else "in_queue" if call.groups else "in_menu")
-
-
-def _number(value: Any) -> int | None:
-    return int(value) if str(value or "").isdecimal() else None
-
-
-def _tags(call: CallFacts) -> tuple[str, ...]:
-    """Tags of the end and those put on and off since. What the report has seen is known to it."""
-    names = dict.fromkeys(call.raw.get("end", {}).get("tag_names", ()), True)
-    seen_at = call.report.get("seen_at", "")
-    for _name, tag in _gathered(call.raw, "tag"):
-        if tag["at"] > seen_at:
-            names[tag["name"]] = tag["is_set"]
-    return tuple(name for name, is_set in names.items() if is_set and name)

@@ -12,20 +12,20 @@ found, whom the call was registered for, how it ended – is remembered in facts
 
 from collections.abc import Generator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from crm_bitrix import payloads
-from crm_bitrix.actions import Action, Answer, Decision, DoneActions, Plan, Question, RecordLink, ResultOf
+from crm_bitrix.actions import Action, Answer, Decision, DoneActions, Plan, Question
 from crm_bitrix.clients import Client, find_client, load_client
 from crm_bitrix.corrections import map_new, warning_trace
 from integration.rules.facts import Facts, StreamKind
-from integration.rules.filtering import refuse
-from integration.rules.phones import show_phone
+from integration.rules.filtering import passed_trace, refuse
 from integration.rules.ruleset import Ruleset
-from telephony import calling, corrections, creation, messages, missed, outcome
-from telephony.case import CLIENT, END, LONGEST_CALL, SEEN, SHOWN, USER, Case, choose, talker_id
-from telephony.facts import ANSWERED, CallFacts, FileLink, read_call, rule_facts
+from telephony import calling, corrections, creation, ending, messages, missed
+from telephony.case import CLIENT, END, SEEN, SHOWN, USER, Case, choose, talker_id, title_of
+from telephony.facts import read_call
+from telephony.known import rule_facts
 
 
 def decide_call(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, now: datetime) -> Decision:
@@ -38,19 +38,54 @@ def decide_call(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, n
 
 
 def _decide(case: Case) -> Decision:
-    call, ruleset = case.call, case.ruleset
     if calling.is_open(case):
-        return calling.decide(case)
+        return _adopting(case, calling.decide(case))
     early = _nothing_to_do(case)
     if early is not None:
         return early
     client = yield from _known_client(case)
-    name = client.main.name if client.main else ""
-    known = rule_facts(call, zone=ruleset.zone, client_state=client.state, client_name=name)
-    filtered = _filter(case, known)
-    if filtered is not None:
-        return filtered
-    return (yield from _carry_over(case, client, known))
+    known = _known(case, client)
+    is_judged = case.rules.filter is not None and not ("register" in case.done or case.settled or case.is_filter_open)
+    if is_judged and (refused := refuse(case.rules.filter, known)):
+        hidden = tuple(case.cards().actions(frozenset()))
+        return Plan("ignored", refused.reason, actions=hidden, trace=(client.trace(), refused.trace))
+    if case.asked and case.is_filter_open:
+        return _await_filter(case)
+    plan = yield from _carry_over(case, client, known)
+    passed = passed_trace(case.rules.filter, known) if is_judged else ()
+    return replace(plan, trace=(client.trace(), *passed, *plan.trace))
+
+
+def _known(case: Case, client: Client) -> Facts:
+    """The facts that the rules may speak of."""
+    return rule_facts(
+        case.call,
+        zone=case.ruleset.zone,
+        client_state=client.state,
+        client_name=client.main.name if client.main else "",
+        number_name=case.ruleset.number_names.get(case.call.line_number, ""),
+    )
+
+
+def _adopting(case: Case, plan: Plan) -> Plan:
+    """Bring what the portal has made for a clicked number into line, at once: nobody can have touched it yet."""
+    client = Client()
+    known = _known(case, client)
+    has_made = case.asked is not None and bool(case.asked.created)
+    if not has_made or plan.state != "waiting" or case.is_filter_open or refuse(case.rules.filter, known):
+        return plan
+    choice = choose(case, client, known)
+    if choice.user_id is None:
+        return plan
+    title = title_of(case, known, choice.user_id)
+    mapped = map_new(case.ruleset, case.rules, known, at_end=False)
+    adopted = creation.create_actions(case, client, title=title, responsible_id=choice.user_id, mapped=mapped.values)
+    return replace(
+        plan,
+        actions=(*plan.actions, *adopted),
+        learned={**plan.learned, CLIENT: client.dump()},
+        trace=(*plan.trace, *choice.trace, {"step": "title", "title": title}, *warning_trace(mapped.warnings)),
+    )
 
 
 def _nothing_to_do(case: Case) -> Plan | None:
@@ -65,7 +100,7 @@ def _nothing_to_do(case: Case) -> Plan | None:
         return _hidden_number(case)
     is_for_somebody = any(case.user_of(leg.employee_id) for leg in (*call.rings, *call.answers))
     if not call.phone or not (case.is_over or is_for_somebody):
-        return Plan("waiting", "ждёт звонка сотруднику или конца", wake_at=_longest(case))
+        return Plan("waiting", "ждёт звонка сотруднику или конца", wake_at=case.longest)
     return None
 
 
@@ -74,12 +109,8 @@ def _hidden_number(case: Case) -> Plan:
     if not (case.rules.notify and user_id):
         return Plan("ignored", "номер клиента скрыт")
     message = messages.word("hidden", case.ruleset.language)
-    notice = payloads.notify(user_id, message, tag=_tag(case.call), key="notify")
+    notice = payloads.notify(user_id, message, tag=ending.tag(case.call), key="notify")
     return Plan("ignored", "номер клиента скрыт", actions=(notice,))
-
-
-def _longest(case: Case) -> datetime:
-    return (case.call.started_at or case.now) + LONGEST_CALL + timedelta(seconds=1)
 
 
 def _known_client(case: Case) -> Generator[Question, Answer, Client]:
@@ -91,75 +122,57 @@ def _known_client(case: Case) -> Generator[Question, Answer, Client]:
     return (yield from find_client((f"phone:{case.call.phone}",), order=case.ruleset.client_order))
 
 
-def _filter(case: Case, known: Facts) -> Plan | None:
-    """The plan of a call that the filter keeps out; a card that was shown is taken away, never finished."""
-    check = case.rules.filter
-    if check is None or "register" in case.done or (case.rules.filter_needs_end and not case.is_over):
-        return None
-    refused = refuse(check, known)
-    if refused is None:
-        return None
-    hidden = tuple(case.cards().actions(frozenset()))
-    return Plan("ignored", refused.reason, actions=hidden, trace=(refused.trace,))
+def _await_filter(case: Case) -> Plan:
+    """A call that the portal asked for is over, and the filter cannot be answered yet: nothing is finished."""
+    until, reason = case.awaited or (case.longest, "идёт звонок")
+    return Plan("waiting", reason, tuple(case.cards().actions(frozenset())), wake_at=until)
 
 
 def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
     choice = choose(case, client, known)
-    settled: Mapping[str, Any] = case.call.raw.get(END, {})
-    responsible_id = settled.get("responsible_id") or choice.user_id
+    responsible_id = case.settled.get("responsible_id") or choice.user_id
     if responsible_id is None:
         return Plan("failed", "некому быть ответственным: назначьте ответственного по умолчанию", trace=choice.trace)
-    title = settled.get("title") or _title(case, known)
+    title = case.settled.get("title") or title_of(case, known, responsible_id)
     user_id = case.call.raw.get(USER) or _first_user(case) or responsible_id
-    trace = (client.trace(), *choice.trace, {"step": "title", "title": title})
+    trace = (*choice.trace, {"step": "title", "title": title})
     learned: dict[str, Any] = {USER: user_id, SHOWN: case.cards().tries(case.card_users)}
+    wake_at, reason = case.awaited or (case.longest, "идёт звонок")
     if case.is_deferred:
         learned[SEEN] = client.dump()
-        shown = _show_only(case, user_id)
-        return Plan("waiting", "идёт звонок", tuple(shown), learned=learned, wake_at=_longest(case), trace=trace)
+        shown = tuple(_show_only(case, user_id))
+        return Plan("waiting", reason, shown, learned=learned, wake_at=wake_at, trace=trace)
     learned[CLIENT] = client.dump()
     mapped = map_new(case.ruleset, case.rules, known, at_end=case.is_over)
-    created = creation.create_actions(
-        case.call, case.ruleset, client, title=title, responsible_id=responsible_id, mapped=mapped.values
-    )
-    if case.asked:
-        created = []  # the object is there: the portal asked for the call from it
+    created = creation.create_actions(case, client, title=title, responsible_id=responsible_id, mapped=mapped.values)
     trace = (*trace, *warning_trace(mapped.warnings))
-    until = case.report_until
-    is_ending = case.is_over and until is None
-    ends_with = _talker(case) or responsible_id
+    is_ending = case.is_over and case.awaited is None
+    ends_with = ending.last_talker(case) or responsible_id
     actions = [*created, *_register(case, client, created, user_id, hidden_by_finish=ends_with if is_ending else None)]
     if not is_ending:
-        reason = "ждёт отчёта UIS о звонке" if until else "идёт звонок"
-        wake_at = until or _longest(case)
         return Plan("waiting", reason, tuple(actions), learned=learned, wake_at=wake_at, trace=trace)
-    changes, warnings = yield from corrections.corrections(
-        case, client, known, title=title, responsible_id=responsible_id
+    corrected = yield from corrections.correct(
+        case, client, known, title=title, responsible_id=responsible_id, chosen_id=choice.user_id
     )
     chat = yield from missed.find_chat(case, client)
-    learned[END] = {"responsible_id": responsible_id, "title": title, "changes": changes, "chat": chat}
-    ending = [
-        *corrections.correction_actions(changes),
-        *_finish(case, client, created, ends_with=ends_with),
-        *_notices(case, client, creation.made_item(created, case.done), responsible_id),
+    learned |= corrected.learned
+    learned[END] = {**corrected.learned[END], "chat": chat}
+    actions += [
+        *corrected.actions,
+        *ending.finish(case, client, created, ends_with=ends_with),
+        *ending.notices(case, client, creation.made_item(created, case.done), responsible_id),
         *missed.chat_actions(case, chat, known, user_id=case.ruleset.fallback_user_id or responsible_id),
     ]
     return Plan(
         "done",
-        _reason(case, client, created),
-        (*actions, *ending),
-        records=_records(case),
+        ending.reason(case, client, created),
+        tuple(actions),
+        records=ending.records(case),
         learned=learned,
-        trace=(*trace, *warning_trace(warnings)),
-        responsible_id=responsible_id,
+        trace=(*trace, *warning_trace(corrected.warnings)),
+        responsible_id=corrected.responsible_id,
         crm_object=client.main.code if client.main else "",
     )
-
-
-def _title(case: Case, known: Facts) -> str:
-    """The title by the result; while the call goes on as if it were answered."""
-    result = case.call.result if case.is_over else ANSWERED
-    return case.ruleset.render_title(case.call.stream, result, known)
 
 
 def _first_user(case: Case) -> int | None:
@@ -206,79 +219,3 @@ def _registration(case: Case, key: str, user_id: int, *, bound: tuple[str, paylo
         is_shown=user_id in case.card_users and case.registration == key,
         bound_to=bound,
     )
-
-
-def _talker(case: Case) -> int | None:
-    """The user who talked last."""
-    return case.user_of(talker_id(case.call))
-
-
-def _finish(case: Case, client: Client, created: list[Action], *, ends_with: int) -> list[Action]:
-    """End the call in the portal; show it in the deal too, with what else there is to hear and to read."""
-    call = case.call
-    call_id, activity_id = case.call_id, ResultOf("finish", "CRM_ACTIVITY_ID")
-    actions = [
-        payloads.finish_call(
-            call_id=call_id,
-            user_id=ends_with,
-            duration_seconds=call.talk_seconds if call.is_answered else 0,
-            status=_status(case),
-        )
-    ]
-    deal = calling.deal_of(case) or creation.deal_of(client, created, case.done)
-    if deal is not None:
-        actions.append(payloads.bind_activity("deal", deal, activity_id=activity_id, key="bind"))
-    others = _files(case)[1:]
-    bound = creation.bound_to(client, created, case.done)
-    if others and bound:
-        text = messages.other_records([file.link for file in others], case.ruleset.language)
-        actions.append(payloads.note_activity(bound, activity_id=activity_id, text=text, key=f"records:{len(others)}"))
-    if call.transcript:
-        actions.append(payloads.attach_transcript(call_id=call_id, phrases=call.transcript))
-    return actions
-
-
-def _status(case: Case) -> str:
-    if case.is_missed and case.asked is None:
-        return payloads.MISSED
-    reason = str(case.call.report.get("finish_reason") or "")
-    return outcome.made_call_status(reason, is_answered=case.call.is_answered)
-
-
-def _notices(case: Case, client: Client, item: str | None, responsible_id: int) -> list[Action]:
-    """One notification per call: of what was created for the responsible, or that he missed a call."""
-    if not case.rules.notify or not (item or case.is_missed):
-        return []
-    main = (client.main.type, client.main.id) if client.main else None
-    message = messages.notice(
-        "missed" if case.is_missed else "created",
-        language=case.ruleset.language,
-        detail=show_phone(case.call.phone),
-        item=(item, ResultOf(item)) if item else main,
-    )
-    return [payloads.notify(responsible_id, message, tag=_tag(case.call), key="notify")]
-
-
-def _tag(call: CallFacts) -> str:
-    return f"uis-call-{call.session_id}"
-
-
-def _files(case: Case) -> list[FileLink]:
-    """The recordings of the call, the one to attach first: the longest, which is the whole conversation if UIS has it;
-    a voice mail where nobody talked."""
-    if not case.ruleset.telephony.records:
-        return []
-    files = case.call.records or case.call.voice_mails
-    return sorted(files, key=lambda file: (-file.seconds, file.record_id))
-
-
-def _records(case: Case) -> tuple[RecordLink, ...]:
-    """The recording that is carried over as the record of the call."""
-    return tuple(RecordLink(file.record_id, file.link, f"{case.call.session_id}.mp3") for file in _files(case)[:1])
-
-
-def _reason(case: Case, client: Client, created: list[Action]) -> str:
-    item = creation.made_item(created, case.done)
-    if item:
-        return "создан лид" if item == "lead" else "создана сделка"
-    return "передан на найденного клиента" if client.main else "передан без объекта CRM"

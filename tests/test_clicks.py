@@ -18,7 +18,7 @@ from integration.models import Communication, Credential, EmployeeLink, InboxEve
 from telephony import dialling
 from telephony.models import Dial, Record
 from telephony.outcome import made_call_status
-from tests.conftest import Product, set_filter
+from tests.conftest import Product, set_filter, set_title
 from tests.sandbox import outbox
 from tests.sandbox.defaults import KNOWN_NO_DEAL_PHONE, KNOWN_PHONE
 
@@ -115,6 +115,49 @@ def steps(communication: Communication) -> list[str]:
 
 
 # --- clicks
+
+
+def test_the_extension_of_a_clicked_number_is_dialled_in_tones(desk: Desk):
+    desk.click(EXTENSION="доб. 12#")
+    desk.dial()
+    [dial] = desk.dials
+    assert dial["dtmf_string"] == "12#"
+    assert dial["contact"] == KNOWN_PHONE.lstrip("+")
+
+
+@pytest.mark.parametrize("leads_on", [True, False])
+def test_what_the_portal_makes_on_a_click_gets_title_fields_and_responsible(
+    desk: Desk, product: Product, leads_on: bool
+):
+    portal, item = product.sandbox.portal, 1 if leads_on else 2
+    portal.leads_on = leads_on
+    portal.telephony.add_line(OWN, auto_create="Y")
+    stream = product.stream("outgoing")
+    set_title(stream, "answered", "Исходящий: {{contact_phone_number}}")
+    set_title(stream, "unanswered", "Недозвон: {{responsible_name}}")
+    product.portal.items.create(kind="field", code="lead.utmSource", name="UTM", data={"type": "string"})
+    stream.field_mappings.create(position=0, constant="click", object="lead", field="utmSource")
+    before = product.sandbox.portal.counts()
+
+    desk.click(NEW_PHONE, line=OWN)
+    made = portal.crm.items[item][max(portal.crm.items[item])]
+    assert (made["title"], str(made["assignedById"])) == ("Исходящий: +7 900 111-22-33", str(PETR))
+    assert made.get("utmSource") == ("click" if leads_on else None)
+    desk.dial()
+    [dial] = desk.dials
+    product.play(
+        "outgoing_unanswered",
+        client_phone=NEW_PHONE,
+        external_id=dial["external_id"],
+        call_session_id=dial["call_session_id"],
+    )
+    product.pass_time(100)
+
+    assert (desk.asked.state, desk.asked.reason) == (State.DONE, "создан лид" if leads_on else "создана сделка")
+    assert made["title"] == "Недозвон: Мария Орлова"
+    assert str(made["assignedById"]) == str(MARIA)
+    kinds = {"leads": 1} if leads_on else {"contacts": 1, "deals": 1}
+    assert grown(product, before) == {**kinds, "calls": 1, "activities": 1, "notifications": 1}
 
 
 def test_an_answered_click_is_shown_dialled_finished_and_recorded_by_the_portals_own_call(desk: Desk, product: Product):

@@ -45,9 +45,12 @@ PURE = (
             "case",
             "click",
             "corrections",
+            "ending",
+            "known",
             "missed",
             "outcome",
             "refusals",
+            "reported",
             "routing",
         )
     ),

@@ -16,7 +16,8 @@ from integration.models import InboxEvent, Lane, ReportCursor, State
 from integration.rules.facts import FACTS, Moment, StreamKind
 from integration.rules.observations import Rank, merge
 from telephony.events import parse_call, urgency
-from telephony.facts import missed_reason, read_call, rule_facts
+from telephony.facts import read_call
+from telephony.known import missed_reason, rule_facts
 from tests.conftest import Product
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -128,13 +129,16 @@ def test_every_fact_of_a_call_that_uis_knows_is_filled():
     )
     leg = {"id": 2, "employee_id": 700101, "start_time": "2026-03-16 10:15:08", "group_name": "Продажи"}
     payload = {"call_session_id": 5000000101, "legs": [leg]}
-    facts = known(read_call(gather(observe("calls_report", row), observe("call_legs_report", payload))))
+    ai = json.loads((PAYLOADS / "ai_result_ready.json").read_text())
+    told = (observe("calls_report", row), observe("call_legs_report", payload), observe("ai_result_ready", ai))
+    facts = known(read_call(gather(*told)))
     ours = {"responsible_name", "client_name", "virtual_number_name", "missed_reason"}
     offered = {name for name, fact in FACTS.items() if StreamKind.INCOMING in fact.moments} - ours
     assert {name for name in offered if facts.get(name) in (None, "", ())} == set()
     assert facts["properties"] == "Комментарий: жду"
     assert facts["talked_employees"] == facts["rung_employees"] == ("Иванова Анна",)
     assert facts["first_talked_employee_full_name"] == "<first_talked_employee_full_name>"
+    assert (facts["sa_scenario_score"], facts["sa_call_summary"]) == (75, "Клиент спросил о доставке.")
     assert (facts["segments"], facts["tags"], facts["attributes"]) == (("VIP",), ("Целевой",), ("primary",))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import tzinfo
+from types import MappingProxyType
 
 from integration.rules.conditions import Check, Tree, compile_tree, facts_of_tree, holds_end_fact
 from integration.rules.facts import Moment, StreamKind, moment
@@ -25,6 +26,8 @@ def compile_ruleset(
     fields: Fields,
     number_sources: frozenset[str] = frozenset(),
     own_numbers: tuple[str, ...] = (),
+    number_names: Mapping[str, str] = MappingProxyType({}),
+    user_names: Mapping[int, str] = MappingProxyType({}),
 ) -> Ruleset:
     """The ruleset of these settings. The other arguments are as in `Ruleset`."""
     telephony = settings.telephony
@@ -55,6 +58,8 @@ def compile_ruleset(
         fields=fields,
         number_sources=number_sources,
         own_numbers=own_numbers,
+        number_names=number_names,
+        user_names=user_names,
     )
 
 

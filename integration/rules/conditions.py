@@ -91,6 +91,11 @@ class Check:
     _tests: tuple[tuple[Test, int], ...]
     _verdict: Callable[[Sequence[bool]], bool]
 
+    @property
+    def facts(self) -> frozenset[str]:
+        """The names of the facts that it asks for."""
+        return frozenset(self._names)
+
     def __call__(self, facts: Facts) -> Outcome:
         """Evaluate every condition; a fact is read and folded once however many conditions ask for it."""
         values = tuple(map(facts.get, self._names))

@@ -142,6 +142,8 @@ _TABLE: tuple[tuple[str, FactType, str], ...] = (
     ("-E-", FactType.TEXT, "release_cause"),
     ("--S", FactType.TEXT, "text form_type form_name group_name"),
     ("--E", FactType.TEXT, "employee_answer_message employee_comment"),
+    ("E--", FactType.TEXT, "sa_scenario_name sa_call_summary"),
+    ("E--", FactType.NUMBER, "sa_communication_score sa_scenario_score"),
     ("EEE", FactType.LIST, "tags attributes segments"),
     ("ESS", FactType.TEXT, "site_domain_name campaign_name utm_source utm_medium utm_campaign utm_content utm_term"),
     ("ESS", FactType.TEXT, "search_engine search_query referrer entrance_page channel source_name gclid yclid"),

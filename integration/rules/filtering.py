@@ -16,6 +16,13 @@ class Refused:
     trace: Mapping[str, Any]
 
 
+def passed_trace(check: Check | None, known: Facts) -> tuple[Mapping[str, Any], ...]:
+    """Every condition of a filter that the communication has passed, for the journal; () where there is none."""
+    if check is None:
+        return ()
+    return ({"step": "filter", "passed": True, "conditions": flatten_trace(check(known))},)
+
+
 def refuse(check: Check | None, known: Facts) -> Refused | None:
     """None for a communication that passes."""
     outcome = check(known) if check is not None else None

@@ -173,7 +173,8 @@ class Ruleset:
     found object owns the event; `employees`: UIS employee id → employee; `active_user_ids`: None = never synchronised;
     `fallback_user_id`: the connecting administrator; `fields`: object → code → field, for the mapping;
     `number_sources`: the CRM's sources that were made of virtual numbers; `own_numbers`: active virtual numbers
-    (E.164), the oldest first, () = never synchronised.
+    (E.164), the oldest first, () = never synchronised; `number_names`: what the account calls them; `user_names`: the
+    active Bitrix24 users. Both are for titles.
     """
 
     revision: int
@@ -191,6 +192,8 @@ class Ruleset:
     fields: Fields = field(default_factory=dict)
     number_sources: frozenset[str] = frozenset()
     own_numbers: tuple[str, ...] = ()
+    number_names: Mapping[str, str] = field(default_factory=dict)
+    user_names: Mapping[int, str] = field(default_factory=dict)
 
     def bitrix_user_id(self, uis_employee_id: int | None) -> int | None:
         """The Bitrix24 user of a UIS employee; None if he is not matched."""
@@ -236,8 +239,9 @@ class Ruleset:
         code = number_source(virtual_number or "")
         return code if self.telephony.number_as_source and code in self.number_sources else None
 
-    def render_title(self, stream: StreamKind, result: str, facts: Facts) -> str:
+    def render_title(self, stream: StreamKind, result: str, facts: Facts, *, responsible_id: int | None = None) -> str:
         """The title of the stream for a result (`received` for requests); the built-in one if it comes out empty."""
+        facts = {**facts, "responsible_name": self.user_names.get(responsible_id or 0)}
         title = self.streams[stream].titles.get(result)
         rendered = title.render(facts, zone=self.zone, language=self.language) if title else ""
         built_in = default_title(self.language, stream, result)

@@ -210,13 +210,17 @@ def create_for_call(portal: Any, call: Call, *, source: str, user_id: int = 1) -
     call.created += [(CONTACT, contact["id"]), (DEAL, deal["id"])]
 
 
-def _registered(call: Call) -> dict[str, Any]:
+def created_for(call: Call) -> dict[str, Any]:
+    """What was made for a call, as answers and events tell it."""
     lead = next((item_id for type_id, item_id in call.created if type_id == LEAD), None)
     entities = [{"ENTITY_TYPE": TYPE_NAMES[type_id], "ENTITY_ID": item_id} for type_id, item_id in call.created]
+    return {"CRM_CREATED_LEAD": lead, "CRM_CREATED_ENTITIES": entities}
+
+
+def _registered(call: Call) -> dict[str, Any]:
     answer = {
         "CALL_ID": call.call_id,
-        "CRM_CREATED_LEAD": lead,
-        "CRM_CREATED_ENTITIES": entities,
+        **created_for(call),
         "CRM_ENTITY_TYPE": TYPE_NAMES[call.entity[0]] if call.entity else None,
         "CRM_ENTITY_ID": call.entity[1] if call.entity else None,
     }

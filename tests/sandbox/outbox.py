@@ -6,6 +6,7 @@ from typing import Any
 import requests
 
 from . import clock
+from .methods_telephony import create_for_call, created_for
 from .oauth import pair
 from .portal import Portal
 from .telephony import Call
@@ -81,6 +82,8 @@ def click(portal: Portal, *, phone: str, user_id: int, line: str, entity: tuple[
     client = portal.crm.find_client(phone)
     if client is not None:
         call.entity = (client["_type"], client["id"])
+    elif entity is None and telephony.lines.get(line, {}).get("CRM_AUTO_CREATE") == "Y":
+        create_for_call(portal, call, source="CALL", user_id=user_id)
     telephony.calls[call.call_id] = call
     found = entity or (
         ("", 0) if client is None else ({1: "LEAD", 3: "CONTACT", 4: "COMPANY"}[client["_type"]], client["id"])
@@ -96,6 +99,7 @@ def click(portal: Portal, *, phone: str, user_id: int, line: str, entity: tuple[
         "CALL_ID": call.call_id,
         "CRM_ENTITY_TYPE": found[0],
         "CRM_ENTITY_ID": found[1] or "",
+        **created_for(call),
     }
 
 
@@ -103,5 +107,6 @@ def _flat(prefix: str, tree: dict[str, Any]) -> dict[str, str]:
     flat: dict[str, str] = {}
     for key, value in tree.items():
         name = f"{prefix}[{key}]"
-        flat |= _flat(name, value) if isinstance(value, dict) else {name: str(value)}
+        inner = dict(enumerate(value)) if isinstance(value, list) else value
+        flat |= _flat(name, inner) if isinstance(inner, dict) else {name: "" if value is None else str(value)}
     return flat

@@ -71,6 +71,7 @@ def _start(uis: "UisAccount", method: str, params: Row) -> int:
         "external_id": params.get("external_id"),
         "contact": str(params["contact"]),
         "virtual_phone_number": str(params["virtual_phone_number"]),
+        "dtmf_string": params.get("dtmf_string"),
         "employee_id": employee_id,
         "direction": params.get("direction", "in"),
         "at": clock.now(),
