@@ -1,7 +1,11 @@
-"""Sessions, users and messages belong to the staff's pages; the roads of machines and of the frame carry none."""
+"""The edge of the service: what no request may bring, what every answer says to a browser.
+
+Sessions, users and messages belong to the staff's pages; the roads of machines and of the frame carry none.
+"""
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -9,6 +13,30 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.locale import LocaleMiddleware
 
 STAFF_PATHS = ("/admin/", "/api/")
+
+NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+OWN_PAGES = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
+
+
+class EdgeMiddleware:
+    """Refuses a body that is too large before any of it is read, uploads included; answers that say nothing of their
+    own get the strictest headers. The pages of the frame set theirs themselves: they may be framed by one portal."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        is_small = length.isdecimal() and int(length) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        response = self.get_response(request) if is_small else HttpResponse(status=413)
+        is_staff = request.path_info.startswith("/admin/")
+        response.headers.setdefault("Content-Security-Policy", OWN_PAGES if is_staff else NOTHING)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        return response
 
 
 class ForStaff:

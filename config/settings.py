@@ -51,6 +51,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "config.middleware.EdgeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.StaffSessionMiddleware",
     "config.middleware.StaffLocaleMiddleware",
@@ -154,7 +155,7 @@ SPECTACULAR_SETTINGS = {
 
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS and not DEBUG else 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
@@ -166,7 +167,11 @@ LOGGING = {
     "filters": {"masked": {"()": "integration.masking.MaskingFilter"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["masked"]}},
-    # It warns of every private address before ours look whether that one is allowed.
-    "loggers": {"requests_hardened": {"level": "ERROR"}},
+    "loggers": {
+        # Its own handlers would print and mail addresses of hooks with the secret in them, past our filter.
+        "django": {"handlers": [], "propagate": True},
+        # It warns of every private address before ours look whether that one is allowed.
+        "requests_hardened": {"level": "ERROR"},
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
 }

@@ -19,7 +19,7 @@ from crm_bitrix.events import PortalEvent, read_event
 from crm_bitrix.installation import Pair
 from crm_bitrix.php_form import BadForm, text
 from crm_bitrix.verification import Reason, Refused, is_token, prove, read_language, read_member_id
-from integration import inbox
+from integration import edge, inbox
 from integration.models import InboxEvent, Portal
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,15 @@ class Status(IntEnum):
     TAKEN = 200
     UNREADABLE = 400
     REFUSED = 403
+    TOO_OFTEN = 429  # forged installations from one address; a portal that we know never hears this
     AWAY = 503  # the authorisation server or the portal itself did not answer: nothing was changed
 
 
-def take_event(body: bytes) -> Status:
-    """Take one event: store it, or carry out what it says about the application itself."""
+def take_event(body: bytes, *, address: str) -> Status:
+    """Take one event: store it, or carry out what it says about the application itself.
+
+    `address` is where it comes from: whoever forges installations is not looked at for a while.
+    """
     try:
         event = read_event(body)
     except BadForm:
@@ -44,7 +48,7 @@ def take_event(body: bytes) -> Status:
     if portal is not None:
         return _take_known(portal, event, body)
     if event.name in events.BRING_TOKENS:
-        return _take_proved(event)
+        return _take_unknown(event, address)
     log.warning(
         "an event is refused: unknown portal or wrong application_token (member_id %s)",
         text(event.auth, "member_id")[:40],
@@ -97,6 +101,15 @@ _ACTS: Mapping[str, Callable[[Portal, Mapping[str, Any]], None]] = {
     events.APP_UNINSTALL: _uninstall,
     events.APP_PAYMENT: _paid,
 }
+
+
+def _take_unknown(event: PortalEvent, address: str) -> Status:
+    if edge.seconds_to_wait(edge.REFUSALS, address):
+        return Status.TOO_OFTEN
+    status = _take_proved(event)
+    if status == Status.REFUSED:
+        edge.count(edge.REFUSALS, address)
+    return status
 
 
 def _take_proved(event: PortalEvent) -> Status:

@@ -7,6 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from crm_bitrix.application_events import take_event
+from integration import edge
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -17,12 +18,13 @@ def portal_events(request: HttpRequest) -> HttpResponse:
     """Take one event of a portal.
 
     200 taken, or seen before · 400 no form · 403 not from a portal of ours · 405 no POST · 413 more than 1 MB ·
-    415 another content type, or packed · 503 the database or the authorisation server is away.
+    415 another content type, or packed · 429 too many forged installations from there · 503 the database or the
+    authorisation server is away.
     """
     if request.content_type != FORM or request.headers.get("Content-Encoding"):
         return HttpResponse(status=415)
     try:
-        return HttpResponse(status=int(take_event(request.body)))
+        return HttpResponse(status=int(take_event(request.body, address=edge.address_of(request))))
     except RequestDataTooBig:
         return HttpResponse(status=413)
     except DatabaseError:

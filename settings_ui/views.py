@@ -68,7 +68,7 @@ def _closed_door(request: HttpRequest) -> HttpResponse:
 
 def _enter(request: HttpRequest, *, is_installer: bool = False) -> HttpResponse:
     language = verification.read_language(request.GET.get("LANG", ""))
-    framed_by = _claimed_origin(request)
+    framed_by = claimed_origin(request)
     try:
         post = verification.read_frame_post(request.GET.dict(), request.POST.dict())
         _check(request, post)
@@ -89,7 +89,7 @@ def _enter(request: HttpRequest, *, is_installer: bool = False) -> HttpResponse:
     return _open(request, installed, identity, is_installer=is_installer)
 
 
-def _claimed_origin(request: HttpRequest) -> str:
+def claimed_origin(request: HttpRequest) -> str:
     """Who frames us by his own word, for pages without data: otherwise nobody could read why he was refused."""
     try:
         domain = verification.read_domain(request.GET.get("DOMAIN", ""))

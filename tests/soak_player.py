@@ -55,8 +55,9 @@ class Player:
             self._play_dials()
             time.sleep(STEP_SECONDS)
         self._posters.shutdown()
-        self.sandbox.faults.clear()
-        self.sandbox.uis.faults.clear()
+        for faults in (self.sandbox.faults, self.sandbox.uis.faults):
+            faults.rules.clear()
+            faults.crm_search_lag_seconds = 0.0
 
     def play_late_dials(self) -> None:
         """Tell of the calls that UIS was asked for after everything else was told."""

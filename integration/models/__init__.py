@@ -1,6 +1,7 @@
 """The tables that every app shares. Names and owners: docs/architecture.md."""
 
 from integration.models.alert import Alert
+from integration.models.attempts import Attempts
 from integration.models.communication import ClientLink, Communication, State
 from integration.models.dictionaries import EmployeeLink, UisItem
 from integration.models.inbox import InboxEvent
@@ -20,6 +21,7 @@ from integration.models.settings import (
 
 __all__ = [
     "Alert",
+    "Attempts",
     "Brand",
     "ClientLink",
     "Communication",
