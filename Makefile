@@ -9,7 +9,7 @@ PREPARED = @command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11 or newer is
 	exec "$(PYTHON)" tests/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench soak lint format
+.PHONY: help run test test-fast bench screenshots soak lint format
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r name text; do printf '%-18s %s\n' "$$name" "$$text"; done

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -17,10 +18,8 @@ from integration import notifications, routing_guide
 from integration.masking import mask
 from integration.models import Credential, Portal
 from integration.notifications import Need
-from integration.rules.known import Known
 from settings_ui.access import FrameRequest, needs_admin, needs_session
 from settings_ui.pages import show
-from settings_ui.screen_edits import find
 
 SHOWN_REVISIONS = 20
 SHOWN_PEOPLE = 50
@@ -52,7 +51,7 @@ REASON_NAMES = {
 }
 
 
-def panels_of(credential: Credential, document: Any, known: Known) -> dict[str, Any]:
+def panels_of(credential: Credential) -> dict[str, Any]:
     """Everything beside the form of one credential."""
     portal = credential.portal
     revisions = credential.revisions.defer("document").order_by("-number")[:SHOWN_REVISIONS]
@@ -60,7 +59,6 @@ def panels_of(credential: Credential, document: Any, known: Known) -> dict[str, 
         "revisions": list(revisions),
         "people": people_of(credential),
         "sync": sync_of(portal) if portal else {},
-        "banners": banners_of(document),
         **setup_of(credential),
     }
 
@@ -122,12 +120,6 @@ def _run(run: SyncRun) -> dict[str, Any]:
     }
 
 
-def banners_of(document: Any) -> dict[str, bool]:
-    """Which tabs do not work although they look as if they did."""
-    is_on = find(document, ("main", "active")) is True
-    return {tab: not is_on and find(document, (tab, "active")) is True for tab in ("telephony", "chats")}
-
-
 def setup_of(credential: Credential) -> dict[str, Any]:
     """The guides to set up UIS: notifications of calls and of chats, and the forwarding."""
     received = notifications.notifications_of(credential)
@@ -149,9 +141,12 @@ def setup_of(credential: Credential) -> dict[str, Any]:
 
 def _notification(each: notifications.Notification) -> dict[str, Any]:
     template = each.template
+    with translation.override("ru"):
+        label_in_uis = str(template.label)
     return {
         "event": template.event,
         "label": template.label,
+        "label_in_uis": label_in_uis,
         "is_needed": template.need is Need.MINIMUM,
         "received_at": each.received_at,
         "text": template.text,

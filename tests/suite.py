@@ -1,6 +1,6 @@
 """Every check and every test, as `make test` runs them.
 
-    python -m tests.suite [--fast | --lint | --format] [arguments of pytest …]
+    python -m tests.suite [--fast | --lint | --format | --screenshots] [arguments of pytest …]
 
 Each step prints its time; the last line is the sum, `N passed, N failed`: a check counts as one. All steps are run,
 whatever the earlier ones said; the exit code is 0 when nothing failed.
@@ -137,6 +137,12 @@ def pytest_in_browser(place: Path, chosen: list[str]) -> Count:
         return failed("pytest in the browser", str(error))
 
 
+def screenshots(place: Path, chosen: list[str]) -> Count:
+    """Draw the pictures of the documents anew, with the tests that look at every screen."""
+    os.environ["SCREENSHOTS"] = str(ROOT / "docs" / "screenshots")
+    return pytest_in_browser(place, ["tests/test_every_screen_browser.py", *chosen])
+
+
 def spread() -> list[str]:
     """Share the tests out among the processors, up to four."""
     return ["-n", str(min(4, len(os.sched_getaffinity(0)))), "--dist", "worksteal"]
@@ -186,7 +192,7 @@ def say(text: str) -> None:
     print(f"\n=== {text}", flush=True)
 
 
-MODES_TO_STEPS = {"": everything, "--fast": fast, "--lint": lint, "--format": reformat}
+MODES_TO_STEPS = {"": everything, "--fast": fast, "--lint": lint, "--format": reformat, "--screenshots": screenshots}
 MODES = [[mode] for mode in MODES_TO_STEPS]
 
 if __name__ == "__main__":

@@ -54,10 +54,12 @@ def post_event(portal: Portal, url: str, form: dict[str, str]) -> int:
     return status
 
 
-def frame(portal: Portal, *, user_id: int = 1, placement: str = "DEFAULT", options: Any = None) -> dict[str, Any]:
+def frame(
+    portal: Portal, *, user_id: int = 1, placement: str = "DEFAULT", options: Any = None, language: str = "ru"
+) -> dict[str, Any]:
     """Query and body with which the portal opens the application: `{"query": {...}, "body": {...}}`."""
     issued = portal.issue_tokens(user_id)
-    query = {"DOMAIN": portal.domain, "PROTOCOL": "0", "LANG": "ru", "APP_SID": portal.member_id[:16]}
+    query = {"DOMAIN": portal.domain, "PROTOCOL": "0", "LANG": language, "APP_SID": portal.member_id[:16]}
     return {
         "query": query,
         "body": {

@@ -62,7 +62,7 @@ def make_blueprint(sandbox: "Sandbox") -> Blueprint:
     def frame() -> str:
         user_id = int(request.args.get("user_id", 1))
         target = request.args.get("url") or sandbox.portal.app_url
-        asked = sandbox.frame(user_id=user_id)
+        asked = sandbox.frame(user_id=user_id, language=request.args.get("lang", "ru"))
         action = f"{target}{'&' if '?' in target else '?'}{urlencode(asked['query'])}" if target else ""
         name = f"{asked['query']['DOMAIN']}|{asked['query']['PROTOCOL']}|{asked['query']['APP_SID']}"
         return render_template("frame.html", action=action, body=asked["body"], name=name, user_id=user_id)

@@ -207,10 +207,12 @@ class Sandbox:
         data = {"LANGUAGE_ID": "ru", "CLEAN": int(clean)}
         return [status for target in targets for status in self.send_event("ONAPPUNINSTALL", data, url=target)]
 
-    def frame(self, *, user_id: int = 1, placement: str = "DEFAULT", options: Any = None) -> dict[str, Any]:
+    def frame(
+        self, *, user_id: int = 1, placement: str = "DEFAULT", options: Any = None, language: str = "ru"
+    ) -> dict[str, Any]:
         """Query and body with which the portal opens the application in a frame."""
         with self.lock:
-            return outbox.frame(self.portal, user_id=user_id, placement=placement, options=options)
+            return outbox.frame(self.portal, user_id=user_id, placement=placement, options=options, language=language)
 
     # --- serving
 
