@@ -146,3 +146,10 @@ def slug(heading: str) -> str:
 def test_a_text_has_the_same_translation_in_every_catalogue():
     first, *others = catalogues()
     assert [key for other in others for key in other if first.get(key, other[key]) != other[key]] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_pictures_show_the_screen_in_the_language_of_the_guide(language):
+    pictures = re.findall(r"!\[[^\]]+\]\(\.\./\.\./(screenshots/[\w-]+\.png)\)", text(language))
+    assert len(pictures) > 8
+    assert [one for one in pictures if f"-{language}-" not in one or not (ROOT / "docs" / one).exists()] == []
