@@ -10,9 +10,9 @@ from . import clock, media
 from .crm import Item
 from .crm_fields import TYPE_NAMES
 from .defaults import COMPANY_PHONE, JUNK_PHONE, KNOWN_NO_DEAL_PHONE, KNOWN_PHONE, LEAD_PHONE
-from .faults import KINDS
+from .faults import KINDS as FAULT_KINDS
 from .portal import NO_COST, Portal
-from .stories import KINDS as STORY_KINDS
+from .stories import KINDS, SERIES
 
 if TYPE_CHECKING:
     from .world import Sandbox
@@ -87,8 +87,8 @@ def snapshot(sandbox: "Sandbox") -> dict[str, Any]:
         "users": [_user(user) for user in list(portal.users.values())[:20]],
         "employees": [{"id": row["id"], "name": row["full_name"]} for row in sandbox.uis.employees[:20]],
         "examples": EXAMPLES,
-        "story_kinds": STORY_KINDS,
-        "fault_kinds": {"portal": [kind for kind in KINDS if kind not in UIS_KINDS], "uis": UIS_KINDS},
+        "story_kinds": (*KINDS, *SERIES),
+        "fault_kinds": {"portal": [kind for kind in FAULT_KINDS if kind not in UIS_KINDS], "uis": UIS_KINDS},
         "stories": [_story(story, costs.get(story.id, NO_COST)) for story in sandbox.stories[-SHOWN_STORIES:][::-1]],
         "items": {name: _items(portal, type_id) for type_id, name in TYPE_NAMES.items()},
         "cards": [_card(portal, call_id, user_id, at) for (call_id, user_id), at in portal.telephony.cards.items()],

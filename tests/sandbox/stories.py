@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from .world import Sandbox
 
 KINDS = (*CALLS, *CHATS)
+SERIES = {
+    "same_second": ("chat_finished", "offline_request", "answered_call"),
+    "chats_at_once": ("chat_finished",) * 200,
+}
+"""Several stories that begin in the same moment: of one client, or of many."""
 REAL_PACE = {"ring": 3.0, "talk": 4.0, "wait": 0.5}
 """Seconds of a demonstration; by default a call rings 13 s and lasts 130 s, in the past."""
 
@@ -113,3 +118,16 @@ def play(sandbox: "Sandbox", story: Story, *, realtime: bool) -> Story:
 
     threading.Thread(target=run, daemon=True).start()
     return story
+
+
+def play_series(sandbox: "Sandbox", kind: str, *, realtime: bool, **wishes: Any) -> Story:
+    """Play all stories of a series, and return the first; see `SERIES`."""
+    if kind == "same_second":
+        with sandbox.lock:
+            wishes.setdefault("client_phone", f"7900{sandbox.uis.next_id('phone', 5550001):07d}")
+    else:
+        wishes.pop("client_phone", None)
+    told = [tell(sandbox, one, realtime=realtime, **wishes) for one in SERIES[kind]]
+    for story in told:
+        play(sandbox, story, realtime=realtime)
+    return told[0]

@@ -14,6 +14,8 @@ Row = dict[str, Any]
 CAMPAIGN = {"campaign_id": 910001, "campaign_name": "Посетители без рекламной кампании"}
 UTM = {"utm_source": "yandex", "utm_medium": "cpc", "utm_campaign": "spring", "utm_content": None, "utm_term": "купить"}
 SITE = {"site_domain_name": "shop.example"}
+SILENCE_SECONDS = 25 * 3600.0
+MESSENGER_CHANNEL = 28002
 
 
 class ChatPlan:
@@ -44,15 +46,20 @@ class ChatPlan:
         self.people = [uis.employee(one) for one in employees or [700101]]
         self.name, self.email, self.text = name, email, text
         self.talk_seconds, self.answer_seconds = talk_seconds, ring_seconds
-        self.channel = next(row for row in uis.directories["chat_channels"] if row["id"] == channel_id)
+        self.channel = self.channel_of(channel_id)
         self.messages_array, self.messenger_user = messages_array, messenger_user
         self.number = 0
+        self.status = ""
         self.visitor_id = uis.next_id("visitor", 7200001001)
         self.session_id = uis.next_id("session", 8100001001)
         self.now = self.length = 0.0
         self.moments: list[tuple[float, str, Row]] = []
         self.messages: list[tuple[float, str, str, Row | None]] = []
         self.rows: list[tuple[str, Row]] = []
+
+    def channel_of(self, channel_id: int) -> Row:
+        """A channel of the account."""
+        return next(row for row in self.uis.directories["chat_channels"] if row["id"] == channel_id)
 
     def tell(self, event: str, **values: Any) -> None:
         """Add a notification at the present moment."""
@@ -120,7 +127,7 @@ class ChatPlan:
             columns("chats")
             | {
                 "id": self.number,
-                "status": "succeed" if person else "lost",
+                "status": self.status or ("succeed" if person else "lost"),
                 "initiator": "visitor",
                 "date_time": moment(start),
                 "duration": str(int(self.length)),
@@ -133,7 +140,7 @@ class ChatPlan:
                 "messages_count": len(spoken),
                 "is_group_chat": False,
                 "is_transfer": any(event == "chat_operator_changed" for _, event, _values in self.moments),
-                "release_cause": "closed_by_operator" if person else "closed_by_timeout",
+                "release_cause": None if self.status else "closed_by_operator" if person else "closed_by_timeout",
                 "employee_id": person["id"] if person else None,
                 "employee_full_name": person["full_name"] if person else None,
                 "site_id": 41001,
@@ -206,16 +213,49 @@ def _open(plan: ChatPlan) -> None:
     plan.say("visitor", plan.text)
 
 
-def chat_finished(plan: ChatPlan) -> None:
-    """An operator takes the chat, answers, closes it."""
+def chat_new(plan: ChatPlan) -> None:
+    """A visitor writes; nobody has taken the chat yet."""
+    _open(plan)
+    plan.status = "new"
+
+
+def chat_taken(plan: ChatPlan) -> None:
+    """An operator takes the chat and answers; it goes on."""
     _open(plan)
     plan.wait(plan.answer_seconds)
     person = plan.people[0]
     plan.tell("chat_accepted_to_work", **_who(person))
     plan.wait(2)
     plan.say("operator", "Добрый день! Да, есть.", person)
+    plan.status = "active"
+
+
+def chat_silent(plan: ChatPlan) -> None:
+    """An operator took the chat more than a day ago; since then nobody has said a word, and nobody has closed it."""
+    chat_taken(plan)
+    plan.start_at = clock.now() - SILENCE_SECONDS
+
+
+def chat_finished(plan: ChatPlan) -> None:
+    """An operator takes the chat, answers, closes it."""
+    chat_taken(plan)
+    person = plan.people[0]
     plan.wait(plan.talk_seconds)
     plan.tell("chat_finished", employee_full_name=person["full_name"], status="succeed")
+    plan.status = ""
+
+
+def chat_without_contacts(plan: ChatPlan) -> None:
+    """The visitor of a site says neither his name nor how he is reached."""
+    plan.phone, plan.email, plan.name = "", None, None
+    chat_finished(plan)
+
+
+def chat_in_messenger(plan: ChatPlan) -> None:
+    """A client writes in a messenger: his name there is all that is known of him."""
+    plan.phone, plan.channel = "", plan.channel_of(MESSENGER_CHANNEL)
+    plan.messenger_user = plan.messenger_user or f"user{plan.visitor_id}"
+    chat_finished(plan)
 
 
 def chat_moved(plan: ChatPlan) -> None:
@@ -264,6 +304,8 @@ def offline_request(plan: ChatPlan) -> None:
     plan.tell("offline_message")
 
 
-CHATS = {
-    function.__name__: function for function in (chat_finished, chat_moved, chat_reopened, lost_chat, offline_request)
-}
+_STORIES = (
+    *(chat_new, chat_taken, chat_finished, chat_moved, chat_reopened, lost_chat, chat_silent),
+    *(chat_without_contacts, chat_in_messenger, offline_request),
+)
+CHATS = {function.__name__: function for function in _STORIES}

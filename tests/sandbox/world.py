@@ -128,8 +128,10 @@ class Sandbox:
         """Prepare a story and send its notifications to `uis.events_url`, at once or in real time from a thread.
 
         `click_to_call` continues the newest call asked for through the Call API, if there is one that has not been
-        played.
+        played. Of a series all stories are played, and the first is returned.
         """
+        if kind in stories.SERIES:
+            return stories.play_series(self, kind, realtime=realtime, **wishes)
         return stories.play(self, self.tell(kind, realtime=realtime, **wishes), realtime=realtime)
 
     def _dialled(self, wishes: dict[str, Any]) -> dict[str, Any]:

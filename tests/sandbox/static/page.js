@@ -8,7 +8,8 @@ const esc = (text) => String(text ?? "").replace(/[&<>"']/g, (c) => ({ "&": "&am
 const fmt = (text, ...values) => text.replace(/\{(\d)\}/g, (_, n) => values[n]);
 const GROUPS = {
   calls: ["answered_call", "missed_call", "group_call", "transfer", "voice_mail", "outgoing_call", "outgoing_unanswered"],
-  chats: ["chat_finished", "lost_chat", "offline_request"],
+  chats: ["chat_new", "chat_taken", "chat_finished", "chat_moved", "chat_reopened", "lost_chat", "chat_silent",
+    "chat_without_contacts", "chat_in_messenger", "offline_request", "same_second", "chats_at_once"],
   crm: ["click", "callback"],
 };
 let data = null, version = -1, tab = "LEAD", opened = {}, drawn = {};
@@ -52,7 +53,8 @@ function fire(kind) {
   if (kind === "callback") return control("callback_form", { phone: number || "+7900555" + String(Math.floor(1000 + Math.random() * 9000)) });
   const body = { kind, realtime: $("realtime").checked };
   if (number) body.client_phone = number;
-  const single = ["answered_call", "missed_call", "voice_mail", "outgoing_call", "outgoing_unanswered", "chat_finished", "lost_chat"];
+  const single = ["answered_call", "missed_call", "voice_mail", "outgoing_call", "outgoing_unanswered", 
+    "chat_taken", "chat_finished", "chat_reopened", "chat_silent", "chat_without_contacts", "chat_in_messenger"];
   if (single.includes(kind)) body.employees = [Number($("employee").value)];
   toast(fmt(T.started, T[kind]));
   return control("play", body);
