@@ -3,6 +3,7 @@
 A document that is being edited may be wrong anywhere; an edit leaves alone what it does not understand.
 """
 
+import copy
 from typing import Any
 
 from integration.rules.condition_values import OPERATORS, takes_value
@@ -10,6 +11,7 @@ from integration.rules.document_streams import ASSIGN_OF
 from integration.rules.facts import FACTS, FactType, StreamKind, facts_of
 from integration.rules.responsible import OWNER_ORDER
 from settings_ui.screen_form import BadForm, Path, split_path
+from settings_ui.screen_presets import presets_of
 
 _LISTS = (FactType.TEXT, FactType.PHONE, FactType.CHOICE, FactType.LIST, FactType.WEEKDAY)
 
@@ -18,15 +20,20 @@ def edit(document: dict[str, Any], *, do: str, at: str, value: str = "") -> str:
     """Change `document` in place; the path of what to focus. Raises BadForm.
 
     `do`: condition, group (a new one into the group at `at`, or into no conditions at all), row (a new one at the end
-    of the list), remove, up, down (of a member of a list), refresh (nothing but what follows from what was chosen).
+    of the list), remove, up, down, clone, move (of a member of a list; to the index `value`), preset (the ready-made
+    filter `value`, besides what is there), refresh (nothing but what follows from what was chosen).
     """
     path = split_path(at)
     if do in ("condition", "group"):
         focus = _add_node(document, path, at, do)
     elif do == "row":
         focus = _add_row(document, path, at, value)
-    elif do in ("remove", "up", "down"):
-        focus = _move(document, path, at, do)
+    elif do in ("remove", "up", "down", "move"):
+        focus = _move(document, path, at, do, value)
+    elif do == "clone":
+        focus = _clone(document, path, at, value)
+    elif do == "preset":
+        focus = _add_preset(document, path, at, value)
     elif do == "refresh":
         focus = at
     else:
@@ -106,17 +113,44 @@ def _new_row(path: Path, number: int, value: str) -> Any:
     return ""
 
 
-def _move(document: dict[str, Any], path: Path, at: str, do: str) -> str:
+def _member(document: dict[str, Any], path: Path) -> tuple[list[Any], int]:
     rows, index = find(document, path[:-1]), path[-1]
     if not isinstance(rows, list) or not isinstance(index, int) or index >= len(rows):
         raise BadForm("no such row")
+    return rows, index
+
+
+def _move(document: dict[str, Any], path: Path, at: str, do: str, value: str) -> str:
+    rows, index = _member(document, path)
     above = at[: at.rindex("[")]
+    row = rows.pop(index)
     if do == "remove":
-        del rows[index]
         return f"{above}[{min(index, len(rows) - 1)}]" if rows else above
-    other = max(0, index - 1) if do == "up" else min(len(rows) - 1, index + 1)
-    rows[index], rows[other] = rows[other], rows[index]
-    return f"{above}[{other}]"
+    wanted = {"up": index - 1, "down": index + 1}.get(do, int(value) if value.isdecimal() else index)
+    place = min(max(wanted, 0), len(rows))
+    rows.insert(place, row)
+    return f"{above}[{place}]"
+
+
+def _clone(document: dict[str, Any], path: Path, at: str, mark: str) -> str:
+    """A copy right behind its model; `mark` tells its name apart."""
+    rows, index = _member(document, path)
+    row = copy.deepcopy(rows[index])
+    if isinstance(row, dict) and "name" in row:
+        row["name"] = f"{row['name']} {mark}".strip()
+    rows.insert(index + 1, row)
+    return f"{at[: at.rindex('[')]}[{index + 1}]"
+
+
+def _add_preset(document: dict[str, Any], path: Path, at: str, code: str) -> str:
+    """The conditions of a ready-made filter, besides those that are there: all must hold."""
+    holder, added = find(document, path[:-1]), presets_of(stream_of(path)).get(code)
+    if not isinstance(holder, dict) or added is None:
+        raise BadForm("no such filter")
+    old = holder.get(path[-1])
+    nodes = old["all"] if join_of(old) == "all" and isinstance(old["all"], list) else [old] if join_of(old) else []
+    holder[path[-1]] = {"all": [*nodes, *copy.deepcopy(added)]}
+    return f"{at}.nodes[{len(nodes)}].fact"
 
 
 def _settle(document: dict[str, Any]) -> None:

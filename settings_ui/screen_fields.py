@@ -98,6 +98,7 @@ ASSIGN: Choices = (
     ("operator", _("Оператор чата или заявки")),
     ("spread", _("Поровну между сотрудниками")),
 )
+PRESETS: Choices = (("exclusions", _("Список исключений")), ("working_hours", _("Рабочее время")), ("answered", _("Только отвеченные")))  # fmt: skip
 JOINS: Choices = (("all", _("Выполнены все условия (И)")), ("any", _("Выполнено хотя бы одно (ИЛИ)")))
 
 NUMBER_FIELDS = (

@@ -1,4 +1,4 @@
-"""Lists of the settings as the screen draws them: rows of fields, mapping rows, responsible rules."""
+"""Sections of the settings that are more than fields: filters, rows of fields, mapping rows, responsible rules."""
 
 from typing import Any
 
@@ -12,9 +12,19 @@ from settings_ui.screen_controls import draw_field, draw_fields
 from settings_ui.screen_edits import stream_of
 from settings_ui.screen_fields import Field, Section
 from settings_ui.screen_form import split_path
+from settings_ui.screen_presets import presets_of
 from settings_ui.screen_sheet import Control, Sheet, id_at
 from settings_ui.screen_summary import sentence_of_rule
 from settings_ui.screen_trees import codes_of, draw_tree
+
+
+def draw_filter(sheet: Sheet, section: Section) -> Control:
+    """The conditions of a stream, and the ready-made ones that it may take."""
+    offered = presets_of(stream_of(split_path(section.path)))
+    return {
+        "tree": draw_tree(sheet, section.path),
+        "presets": [(code, label) for code, label in fields.PRESETS if code in offered],
+    }
 
 
 def draw_rows(sheet: Sheet, section: Section) -> Control:

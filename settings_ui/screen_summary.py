@@ -18,18 +18,19 @@ SHOWN_VALUES = 3
 def sentence_of_rule(rule: Mapping[str, Any], known: Known) -> str:
     """Say a rule in words, as far as it can be read."""
     whom = _whom(rule.get("assign"), known)
-    when = _tree(rule.get("when"))
+    when = sentence_of_tree(rule.get("when"))
     if not when:
         return _("Всегда назначить: {whom}.").format(whom=whom)
     return _("Если {when}, назначить: {whom}.").format(when=when, whom=whom)
 
 
-def _tree(value: Any) -> str:
+def sentence_of_tree(value: Any) -> str:
+    """Say conditions in words, "" for none."""
     join = join_of(value)
     if join is None:
         return _condition(value) if isinstance(value, dict) else ""
     nodes = value[join] if isinstance(value[join], list) else []
-    parts = [f"({part})" if join_of(node) else part for node in nodes if (part := _tree(node))]
+    parts = [f"({part})" if join_of(node) else part for node in nodes if (part := sentence_of_tree(node))]
     shown = parts[:SHOWN_CONDITIONS] + (["…"] if len(parts) > SHOWN_CONDITIONS else [])
     return (_(" и ") if join == "all" else _(" или ")).join(shown)
 

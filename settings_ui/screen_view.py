@@ -9,12 +9,12 @@ from integration.rules.faults import Fault
 from integration.rules.known import Known
 from settings_ui.screen_controls import draw_fields
 from settings_ui.screen_fields import TABS, Group, Section
-from settings_ui.screen_lists import draw_mapping, draw_rows, draw_rules
+from settings_ui.screen_lists import draw_filter, draw_mapping, draw_rows, draw_rules
 from settings_ui.screen_sheet import Control, Sheet, id_at
-from settings_ui.screen_trees import count_conditions, draw_tree
+from settings_ui.screen_trees import count_conditions
 
 _DRAW: Mapping[str, Callable[[Sheet, Section], Control]] = {
-    "filter": lambda sheet, section: {"tree": draw_tree(sheet, section.path)},
+    "filter": draw_filter,
     "responsible": draw_rules,
     "mapping": draw_mapping,
     "numbers": draw_rows,

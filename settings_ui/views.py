@@ -21,12 +21,14 @@ from crm_bitrix.installation import PLACEMENTS, Installed, Pair, install, open_a
 from crm_bitrix.verification import FramePost, Identity, Reason, Refused
 from integration.models import Credential, Portal
 from integration.notifications import Addresses, rotate_secret
+from integration.settings_document import AuthorKind
 from settings_ui import checklist, sessions
 from settings_ui.access import HEADER, FrameRequest, is_from_our_page, needs_admin, needs_session
 from settings_ui.headers import NOBODY, secure
 from settings_ui.pages import explain, show
 from settings_ui.refusals import REFUSALS, words_of
 from settings_ui.screen import screen_context
+from settings_ui.screen_person import Person
 from settings_ui.uis_key import UisKeyForm, connect_account
 
 log = logging.getLogger(__name__)
@@ -112,7 +114,7 @@ def _open(request: HttpRequest, installed: Installed, identity: Identity, *, is_
     token = sessions.start_session(portal, identity)
     with translation.override(identity.language):
         context = {
-            **_screen_of(portal, is_admin=identity.is_admin),
+            **_screen_of(portal, Person(AuthorKind.BITRIX, identity.user_id, identity.is_admin)),
             **_main(portal, is_admin=identity.is_admin),
             "token": token,
             "is_installer": is_installer,
@@ -121,10 +123,10 @@ def _open(request: HttpRequest, installed: Installed, identity: Identity, *, is_
         return show(request, "app.html", context, framed_by=_origin(portal))
 
 
-def _screen_of(portal: Portal, *, is_admin: bool) -> dict[str, Any]:
+def _screen_of(portal: Portal, person: Person) -> dict[str, Any]:
     """The settings of the newest credential that has a key; nothing before there is one."""
     credential = Credential.objects.select_related("portal").filter(portal=portal).exclude(uis_key="").last()
-    return screen_context(credential, is_admin) if credential else {}
+    return screen_context(credential, person) if credential else {}
 
 
 def _origin(portal: Portal) -> str:

@@ -227,20 +227,6 @@ def test_fault_stands_at_its_field_and_in_the_summary(screen, name, value, words
     assert typed == [value]
 
 
-def test_page_on_which_somebody_else_has_saved_is_refused_until_it_is_said_to_overwrite(screen):
-    mine, theirs = screen.open(), screen.open()
-    change(theirs, "main.country:text", "KZ")
-    screen.save(theirs)
-    change(mine, "telephony.mode:null", "webrtc")
-    refused = screen.save(mine)
-    assert "настройки изменил кто-то ещё" in screen.page
-    assert "main.country" in screen.page
-    assert screen.document["telephony"]["mode"] == "ip"
-    screen.save(refused, overwrite=int(refused.data["data-overwrite"]))
-    assert screen.document["telephony"]["mode"] == "webrtc"
-    assert screen.document["main"]["country"] == "RU"
-
-
 def test_somebody_else_than_an_administrator_reads_only(screen, credential):
     guest = Screen(credential, is_admin=False)
     form = guest.open()
@@ -310,6 +296,63 @@ def test_last_condition_takes_its_filter_with_it_and_a_new_one_begins_a_filter(s
     assert screen.document["telephony"]["outgoing"]["filter"] == {"all": [phone]}
 
 
+def test_rule_is_dropped_in_another_place_and_copied(screen):
+    section = "telephony.incoming.responsible"
+    names = [rule["name"] for rule in screen.document["telephony"]["incoming"]["responsible"]["rules"]]
+    form = screen.open()
+    screen.edit(form, section, "move", f"{section}.rules[3]", "1")
+    assert screen.answer["X-Focus"] == f"{section}.rules[1]"
+    screen.edit(form, section, "clone", f"{section}.rules[0]", "копия")
+    assert not screen.save(form).invalid, screen.page
+    rules = screen.document["telephony"]["incoming"]["responsible"]["rules"]
+    assert [rule["name"] for rule in rules] == [names[0], f"{names[0]} копия", names[3], names[1], names[2]]
+    assert rules[0] | {"name": ""} == rules[1] | {"name": ""}
+
+
+def test_ready_made_filters_are_added_to_what_is_there(screen):
+    section = "telephony.incoming.filter"
+    before = screen.document["telephony"]["incoming"]["filter"]["all"]
+    form = screen.open()
+    screen.edit(form, section, "preset", section, "working_hours")
+    screen.edit(form, section, "preset", section, "exclusions")
+    change(form, f"{section}.nodes[4].value:lines", "8 (916) 123-45-67")
+    assert not screen.save(form).invalid, screen.page
+    after = screen.document["telephony"]["incoming"]["filter"]["all"]
+    assert after == [
+        *before,
+        {"fact": "weekday", "op": "in", "value": ["mon", "tue", "wed", "thu", "fri"]},
+        {"fact": "time_of_day", "op": "between", "value": ["09:00", "18:00"]},
+        {"fact": "contact_phone_number", "op": "not_in", "value": ["+79161234567"]},
+    ]
+
+
+def test_ready_made_filter_goes_beside_conditions_of_which_one_is_enough(screen):
+    section = "chats.chat.filter"
+    before = screen.document["chats"]["chat"]["filter"]
+    form = screen.open()
+    screen.edit(form, section, "preset", section, "answered")
+    assert not screen.save(form).invalid, screen.page
+    answered = {"fact": "result", "op": "eq", "value": "answered"}
+    assert screen.document["chats"]["chat"]["filter"] == {"all": [before, answered]}
+
+
+def test_numbers_and_names_that_uis_does_not_have_are_named_and_can_be_saved(screen, credential):
+    UisItem.objects.create(credential=credential, kind="number", code="+74957654321", name="Сайт")
+    screen.open()
+    assert "В UIS такого нет: &quot;+74951234567&quot;" in screen.page
+    UisItem.objects.create(credential=credential, kind="number", code="+74951234567", name="Сайт")
+    form = screen.open()
+    assert "В UIS такого нет" not in screen.page
+    section = "telephony.outgoing.filter"
+    change(form, f"{section}.nodes[0].fact:text", "scenario_name")
+    screen.edit(form, section, "refresh", f"{section}.nodes[0].fact")
+    change(form, f"{section}.nodes[0].op:null", "eq")
+    change(form, f"{section}.nodes[0].value:text", "Обратный завонок")
+    saved = screen.save(form)
+    assert not saved.invalid
+    assert 'id="f-telephony-outgoing-filter-nodes-0-value-warning"' in screen.page
+
+
 def test_rules_are_added_moved_and_removed(screen):
     section = "telephony.incoming.responsible"
     names = [rule["name"] for rule in screen.document["telephony"]["incoming"]["responsible"]["rules"]]
@@ -351,7 +394,15 @@ def test_rows_are_added_and_value_tables_filled(screen):
 
 @pytest.mark.parametrize(
     ("do", "at"),
-    [("fly", "main"), ("remove", "main.employees[9]"), ("row", "main"), ("condition", "main.x"), ("up", "main.active")],
+    [
+        ("fly", "main"),
+        ("remove", "main.employees[9]"),
+        ("row", "main"),
+        ("condition", "main.x"),
+        ("up", "main.active"),
+        ("clone", "main.employees[9]"),
+        ("preset", "telephony.incoming.filter"),
+    ],
 )
 def test_edit_that_is_none_is_refused(screen, do, at):
     form = screen.open()

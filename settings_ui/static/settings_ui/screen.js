@@ -1,13 +1,20 @@
 // The settings: one form over all tabs. Whatever changes its shape is asked of the server, which answers with the
 // section drawn anew; nothing is lost by switching tabs, because nothing is sent by it.
+import { Draft } from "./draft.js";
+import { makeDraggable } from "./drag.js";
+import { elementAt, idAt, pathOf } from "./places.js";
+import { Rehearsal } from "./rehearsal.js";
 import { send, SessionOver } from "./session.js";
 
 const SEARCH_MS = 200;
 const POLL_MS = 1500;
+const STALE = 409;
 
 export class Screen {
   constructor(place, bridge, say) {
-    Object.assign(this, { place, bridge, say, tab: "main", dirty: new Set() });
+    Object.assign(this, { place, bridge, say, tab: "main", changed: new Set(), unchecked: new Set() });
+    this.draft = new Draft(this);
+    this.rehearsal = new Rehearsal(this);
     place.addEventListener("submit", (event) => {
       event.preventDefault();
       if (event.target.id === "settings") this.save();
@@ -17,7 +24,9 @@ export class Screen {
     place.addEventListener("input", (event) => this.input(event));
     place.addEventListener("change", (event) => this.change(event));
     place.addEventListener("focusin", (event) => event.target.dataset.search && this.search(event.target));
+    place.addEventListener("focusout", (event) => this.leave(event.target));
     place.addEventListener("toggle", (event) => this.open(event.target), true);
+    makeDraggable(place, (rule, index) => this.edit(rule, { do: "move", at: rule.dataset.rule, value: String(index) }));
     this.settle();
   }
 
@@ -27,12 +36,15 @@ export class Screen {
 
   // --- asking
 
+  body(more) {
+    return { credential: this.form?.dataset.credential ?? this.place.dataset.credential, ...more };
+  }
+
   async ask(name, more = {}, { quiet = false } = {}) {
-    const body = { credential: this.form?.dataset.credential ?? this.place.dataset.credential, ...more };
     if (!quiet) this.place.setAttribute("aria-busy", "true");
     try {
-      const answer = await send(this.bridge, this.place.dataset[name], JSON.stringify(body));
-      if (answer.ok) return answer;
+      const answer = await send(this.bridge, this.place.dataset[name], JSON.stringify(this.body(more)));
+      if (answer.ok || answer.status === STALE) return answer;
       if (!quiet) this.say(answer.status === 403 ? this.place.dataset.denied : this.place.dataset.away);
     } catch (error) {
       if (!quiet) this.say(error instanceof SessionOver ? this.place.dataset.over : this.place.dataset.away);
@@ -50,10 +62,17 @@ export class Screen {
     return [...new FormData(this.form)].filter(([name]) => name.includes(":"));
   }
 
-  // Take a whole screen in place of the old one.
-  async take(answer) {
+  // The form as it stands, and the revision it began from.
+  typed() {
+    return { form: this.pairs(), base: Number(this.form.dataset.base) };
+  }
+
+  // Ask for a whole screen, and take it in place of the old one.
+  async turn(name, more = {}) {
+    await this.draft.stop();
+    const answer = await this.ask(name, more);
     if (!answer) return;
-    const opened = [...this.place.querySelectorAll("details[data-section][open]")].map((details) => details.id);
+    const opened = [...this.place.querySelectorAll("details[id][open]")].map((details) => details.id);
     this.place.innerHTML = await answer.text();
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     this.settle();
@@ -64,22 +83,25 @@ export class Screen {
 
   settle() {
     if (!this.form) return;
-    this.dirty.clear();
+    this.unchecked.clear();
     this.show(this.tab);
-    if ("dirty" in this.form.dataset) this.touch(this.tab);
+    this.mark("draft" in this.form.dataset ? [] : JSON.parse(document.getElementById("changed").textContent));
+    if ("dirty" in this.form.dataset) this.draft.later();
     if (this.place.querySelector("#sync[data-running]")) this.poll();
+    this.rehearsal.settle();
   }
 
-  async load(credential) {
+  load(credential) {
     if (credential) this.place.dataset.credential = credential;
-    await this.take(await this.ask("load", credential ? { credential } : {}));
+    return this.turn("load", credential ? { credential } : {});
   }
 
-  async save(more = {}) {
+  async save() {
     if (this.saving) return;
     this.saving = true;
-    const base = Number(this.form.dataset.base);
-    await this.take(await this.ask("save", { form: this.pairs(), base, ...more }));
+    const chosen = [...this.place.querySelectorAll("[data-conflict]:checked")];
+    const choices = Object.fromEntries(chosen.map((radio) => [radio.dataset.conflict, radio.value]));
+    await this.turn("save", { ...this.typed(), seen: Number(this.form.dataset.seen), choices });
     this.saving = false;
   }
 
@@ -100,10 +122,9 @@ export class Screen {
       const control = document.getElementById(id);
       if (control) control.value = value;
     }
-    this.touch(section.split(".")[0]);
-    const path = answer.headers.get("X-Focus") ?? "";
-    const id = "f-" + path.replaceAll("[", "-").replaceAll("]", "").replaceAll(".", "-");
-    const target = document.getElementById(here) ?? document.getElementById(id);
+    this.touch(what.at);
+    this.tell(button.dataset.said);
+    const target = document.getElementById(here) ?? document.getElementById(idAt(answer.headers.get("X-Focus") ?? ""));
     (card.contains(target) ? target : card).focus();
   }
 
@@ -116,16 +137,20 @@ export class Screen {
     if (dataset.tab) return this.show(dataset.tab);
     if (dataset.do) return this.edit(button, { do: dataset.do, at: dataset.at, value: dataset.value ?? "" });
     if (dataset.insert) return this.insert(button);
-    if (dataset.restore) return this.restore(Number(dataset.restore));
+    if (dataset.restore) return this.turn("restore", { number: Number(dataset.restore) });
     if (dataset.goto) {
       event.preventDefault();
       return this.goTo(dataset.goto, dataset.tabOf);
     }
     if ("more" in dataset) return this.more(button);
-    if ("discard" in dataset) return this.load();
-    if ("overwriteNow" in dataset) return this.save({ overwrite: Number(this.form.dataset.overwrite) });
+    if ("discard" in dataset) return this.turn("draftDrop");
+    if ("draftResume" in dataset) return this.turn("draftResume");
+    if ("changes" in dataset) return this.changes(button);
+    if (dataset.choose) return this.choose(dataset.choose);
+    if (dataset.switchOn) return this.switchOn(dataset.switchOn);
     if ("sync" in dataset) return this.sync("syncStart");
     if ("export" in dataset) return this.export();
+    return this.rehearsal.click(button);
   }
 
   key(event) {
@@ -142,7 +167,10 @@ export class Screen {
 
   input(event) {
     const { target } = event;
-    if (target.name?.includes(":")) this.touch(target.closest("[data-panel]")?.dataset.panel);
+    if (target.name?.includes(":")) {
+      this.unchecked.add(target.name);
+      this.touch(pathOf(target));
+    }
     if (target.dataset.search) this.later(() => this.search(target));
     if (target.dataset.preview) this.later(() => this.preview(target));
   }
@@ -152,6 +180,7 @@ export class Screen {
     if (target.dataset.refresh) this.edit(target, { do: "refresh", at: target.dataset.refresh });
     if ("import" in target.dataset && target.files[0]) this.import(target.files[0]);
     if ("credentials" in target.dataset) this.load(target.value);
+    this.rehearsal.change(target);
   }
 
   later(action) {
@@ -169,17 +198,93 @@ export class Screen {
     for (const panel of this.place.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== code;
   }
 
-  touch(tab) {
-    if (tab) this.dirty.add(tab);
-    const status = this.place.querySelector("#dirty");
-    if (!status) return;
-    for (const dot of this.place.querySelectorAll("[data-dot]")) dot.hidden = !this.dirty.has(dot.dataset.dot);
-    const names = [...this.dirty].map((code) => this.place.querySelector(`#tab-${code}`)?.firstChild.textContent);
-    const text = `${this.place.dataset.unsaved} ${names.join(", ")}`;
-    if (status.textContent !== text) status.textContent = text;
-    this.place.querySelector("[data-discard]").hidden = false;
+  // --- what is changed
+
+  touch(path) {
+    this.mark([...this.changed, path]);
+    this.draft.later();
+    this.rehearsal.later();
+  }
+
+  // What the server says of the form that it has kept.
+  told({ changed, kept_at, hints }) {
+    this.mark(changed);
+    const kept = this.place.querySelector("[data-kept]");
+    if (kept) kept.textContent = kept_at ? this.place.dataset.kept.replace("{at}", kept_at) : "";
+    const place = this.place.querySelector("#hints");
+    const isOpen = place?.querySelector("details")?.open;
+    if (place && place.innerHTML.trim() !== hints.trim()) place.innerHTML = hints;
+    if (isOpen) place.querySelector("details")?.setAttribute("open", "");
+  }
+
+  mark(paths) {
+    this.changed = new Set(paths);
+    for (const one of this.place.querySelectorAll(".is-changed")) one.classList.remove("is-changed");
+    for (const path of this.changed) {
+      const element = elementAt(path);
+      element?.closest(".field")?.classList.add("is-changed");
+      element?.closest("[data-section]")?.classList.add("is-changed");
+    }
+    const codes = new Set([...this.changed].map((path) => path.split(".")[0]));
+    for (const dot of this.place.querySelectorAll("[data-dot]")) dot.hidden = !codes.has(dot.dataset.dot);
+    const tabs = [...this.place.querySelectorAll("[role=tab]")].filter((tab) => codes.has(tab.dataset.tab));
+    const names = tabs.map((tab) => tab.firstChild.textContent).join(", ");
+    const text = names ? `${this.place.dataset.unsaved} ${names}` : "";
+    for (const status of this.place.querySelectorAll("[data-unsaved]")) {
+      if (status.textContent !== text) status.textContent = text;
+    }
+    const isDirty = names !== "" || "dirty" in this.form.dataset;
+    for (const button of this.place.querySelectorAll(".savebar [data-discard], [data-changes]")) button.hidden = !isDirty;
     const credentials = this.place.querySelector("[data-credentials]");
-    if (credentials) credentials.disabled = true; // another one's settings would take the place of unsaved ones
+    if (credentials) credentials.disabled = isDirty; // another one's settings would take the place of unsaved ones
+  }
+
+  async changes(button) {
+    const place = button.closest(".savebar").querySelector("[data-changes-place]");
+    if (place.childElementCount) return place.replaceChildren();
+    const answer = await this.ask("changes", this.typed());
+    if (answer) place.innerHTML = await answer.text();
+  }
+
+  choose(side) {
+    for (const radio of this.place.querySelectorAll(`[data-conflict][value="${side}"]`)) radio.checked = true;
+  }
+
+  switchOn(id) {
+    const box = document.getElementById(id);
+    box.click();
+    this.goTo(id, "main");
+  }
+
+  // --- what is wrong, when somebody leaves a control
+
+  leave(control) {
+    if (!control.name?.includes(":") || !this.unchecked.delete(control.name)) return;
+    this.check(pathOf(control));
+  }
+
+  async check(path) {
+    const answer = await this.ask("check", { form: this.pairs(), at: path }, { quiet: true });
+    const html = await answer?.text();
+    const control = document.getElementById(idAt(path));
+    if (!answer || !control) return;
+    const field = control.closest(".field");
+    for (const old of field.querySelectorAll(":scope > .error, :scope > .warning")) old.remove();
+    const hint = field.querySelector(":scope > .hint");
+    if (hint) hint.insertAdjacentHTML("beforebegin", html);
+    else field.insertAdjacentHTML("beforeend", html);
+    const about = ["error", "warning", "hint"].map((part) => `${control.id}-${part}`);
+    const described = about.filter((id) => document.getElementById(id)).join(" ");
+    control.toggleAttribute("aria-describedby", described !== "");
+    if (described) control.setAttribute("aria-describedby", described);
+    if (field.querySelector(":scope > .error")) control.setAttribute("aria-invalid", "true");
+    else control.removeAttribute("aria-invalid");
+    field.classList.toggle("field-bad", control.hasAttribute("aria-invalid"));
+  }
+
+  tell(text) {
+    const said = this.place.querySelector("#said");
+    if (said && text) said.textContent = text;
   }
 
   goTo(id, tab) {
@@ -239,14 +344,11 @@ export class Screen {
   }
 
   async open(details) {
+    this.rehearsal.open(details);
     const place = details.open && details.dataset.revision && details.querySelector("[data-revision-place]");
     if (!place || place.childElementCount) return;
     const answer = await this.ask("revision", { number: Number(details.dataset.revision) });
     if (answer) place.innerHTML = await answer.text();
-  }
-
-  async restore(number) {
-    await this.take(await this.ask("restore", { number }));
   }
 
   async export() {
@@ -260,7 +362,7 @@ export class Screen {
   }
 
   async import(file) {
-    await this.take(await this.ask("import", { file: await file.text() }));
+    await this.turn("import", { file: await file.text() });
   }
 }
 

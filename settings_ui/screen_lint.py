@@ -1,0 +1,95 @@
+"""The document on the screen, read as it will be when it is saved, and what in it points to nothing any more.
+
+What the portal has lost – fields, people, stages – reading names itself. What UIS has lost is found here: a number, a
+site or a scenario that a condition names by its value and that UIS does not have is a slip or has vanished.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from integration.models import Credential, UisItem
+from integration.rules.condition_tests import fold_text
+from integration.rules.document import ParsedDocument
+from integration.rules.document_text import write_json
+from integration.rules.faults import Fault, quote
+from integration.rules.known import Known
+from integration.rules.phones import normalise_phone
+from integration.settings_document import read_document
+from settings_ui.screen_choices import UIS_LISTS
+
+NUMBER = "virtual_phone_number"
+_NAMING = frozenset({"eq", "ne", "in", "not_in"})
+_STREAMS = (("telephony", "incoming"), ("telephony", "outgoing"), ("chats", "chat"), ("chats", "request"))
+
+Values = dict[str, frozenset[str]]
+
+
+def read_shown(credential: Credential, document: dict[str, Any], known: Known) -> ParsedDocument:
+    """Read a document as saving would, with a warning for everything in it that UIS does not have."""
+    parsed = read_document(credential, write_json(document), known=known)
+    return replace(parsed, warnings=(*parsed.warnings, *find_unknown(document, values_of(credential))))
+
+
+def values_of(credential: Credential) -> Values:
+    """Fact → the values that UIS has for it now, folded. A list that was never read is left out: nothing is known."""
+    rows = list(credential.uis_items.filter(kind__in=set(UIS_LISTS.values())).order_by())
+    found: Values = {}
+    for fact, kind in UIS_LISTS.items():
+        present = {_value(fact, row) for row in rows if row.kind == kind and row.missing_since is None}
+        if any(row.kind == kind for row in rows):
+            found[fact] = frozenset(present)
+    return found
+
+
+def find_unknown(document: dict[str, Any], values: Values) -> Iterator[Fault]:
+    """Numbers, and values of conditions, that UIS does not have; by the paths of the document."""
+    for path, fact, text in _named(document):
+        if fact in values and text and _folded(fact, text) not in values[fact]:
+            yield Fault(path, f"UIS has no {quote(text)}")
+
+
+def _value(fact: str, row: UisItem) -> str:
+    return _folded(fact, row.code if fact == NUMBER else row.name)
+
+
+def _folded(fact: str, text: str) -> str:
+    return (normalise_phone(text, "RU") or text) if fact == NUMBER else fold_text(text)
+
+
+def _named(document: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Path, fact and text of everything that names something of UIS by its value."""
+    telephony = _dict(document.get("telephony"))
+    for index, row in enumerate(_list(telephony.get("numbers"))):
+        yield from _text(f"telephony.numbers[{index}].number", NUMBER, _dict(row).get("number"))
+    for key in ("click_to_call", "form_callback"):
+        yield from _text(f"telephony.{key}.number", NUMBER, _dict(telephony.get(key)).get("number"))
+    for tab, kind in _STREAMS:
+        stream, at = _dict(_dict(document.get(tab)).get(kind)), f"{tab}.{kind}"
+        yield from _of_tree(stream.get("filter"), f"{at}.filter")
+        for index, rule in enumerate(_list(_dict(stream.get("responsible")).get("rules"))):
+            yield from _of_tree(_dict(rule).get("when"), f"{at}.responsible.rules[{index}].when")
+
+
+def _of_tree(node: Any, path: str) -> Iterator[tuple[str, str, str]]:
+    node = _dict(node)
+    for join in ("all", "any"):
+        for index, inner in enumerate(_list(node.get(join))):
+            yield from _of_tree(inner, f"{path}.{join}[{index}]")
+    if node.get("fact") in UIS_LISTS and node.get("op") in _NAMING:
+        value = node.get("value")
+        for text in value if isinstance(value, list) else [value]:
+            yield from _text(f"{path}.value", node["fact"], text)
+
+
+def _text(path: str, fact: str, value: Any) -> Iterator[tuple[str, str, str]]:
+    if isinstance(value, str):
+        yield path, fact, value
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
