@@ -27,6 +27,16 @@ DEADLINE_SECONDS = 20.0
 CONNECT_SECONDS = 5.0
 MAX_BYTES = 32 * 1024 * 1024
 
+DISUSED_NETWORKS = (ipaddress.ip_network("::/96"), ipaddress.ip_network("fec0::/10"))
+"""IPv6 that stands for an IPv4 address, and the site-local network."""
+
+NO_ADDRESS = (
+    InvalidIPAddress,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+)
+
 
 class Outcome(StrEnum):
     """What is known of a request that failed."""
@@ -58,6 +68,7 @@ class _Adapter(IPFilterAdapter):
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         try:
             attributes = super().build_connection_pool_key_attributes(request, verify, cert)
+            _refuse_disused(attributes[0]["host"])
             if not self._is_https_proto:
                 raise RemoteError("http is for the allowed networks only: use https", Outcome.NOT_SENT)
             return attributes
@@ -70,6 +81,13 @@ class _Adapter(IPFilterAdapter):
             pool |= {"assert_hostname": host["host"], "server_hostname": host["host"]}
         host["host"] = str(address) if address.version == 4 else f"[{address}]"
         return host, pool
+
+
+def _refuse_disused(host: str) -> None:
+    """Old forms of private addresses, which the filter takes for public ones. Raises InvalidIPAddress."""
+    address = ipaddress.ip_address(host.strip("[]"))
+    if any(address in network for network in DISUSED_NETWORKS):
+        raise InvalidIPAddress(address)
 
 
 _local = threading.local()
@@ -128,7 +146,7 @@ def opened(
     try:
         with _session().request(method, url, stream=True, allow_redirects=False, timeout=timeout, **parts) as response:
             yield response, _in_time(response, until)
-    except (InvalidIPAddress, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL) as error:
+    except NO_ADDRESS as error:
         raise RemoteError(f"the address is not allowed: {error}", Outcome.NOT_SENT) from error
     except requests.exceptions.ConnectTimeout as error:
         raise RemoteError("no connection in time", Outcome.NOT_SENT) from error

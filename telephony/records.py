@@ -8,6 +8,7 @@ every step may be repeated.
 """
 
 import logging
+import re
 import tempfile
 from datetime import datetime, timedelta
 from typing import BinaryIO
@@ -31,6 +32,8 @@ MAX_BYTES = 200 * 1024 * 1024
 TRANSFER_SECONDS = 20.0
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 720, 720, 720, 720))
 MEDIA_DOMAINS = ("uiscom.ru", "comagic.ru", "callgear.com", "callgear.ae", "novofon.ru")
+
+_HOST = re.compile(r"[a-z0-9.-]+")
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +135,8 @@ def is_media_link(link: str) -> bool:
     stand_in = urlsplit(settings.UIS_DATA_API_URL).hostname
     if stand_in and host == stand_in:
         return True
+    if not _HOST.fullmatch(host):
+        return False  # a sign such as "\\" ends the host for one reader of addresses and not for another
     return link.startswith("https://") and any(host == name or host.endswith(f".{name}") for name in MEDIA_DOMAINS)
 
 
