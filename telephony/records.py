@@ -44,12 +44,18 @@ class RecordRefused(Exception):
 
 def keep(communication: Communication, plan: Plan) -> None:
     """Write down the recordings that a plan names."""
-    for record in plan.records:
-        Record.objects.get_or_create(
+    now = timezone.now()
+    rows = [
+        Record(
             communication=communication,
             record_id=record.record_id[:64],
-            defaults={"link": record.link, "filename": record.filename, "due_at": timezone.now()},
+            link=record.link,
+            filename=record.filename,
+            due_at=now,
         )
+        for record in plan.records
+    ]
+    Record.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def due(now: datetime) -> QuerySet[Record]:
@@ -136,7 +142,7 @@ def is_media_link(link: str) -> bool:
     if stand_in and host == stand_in:
         return True
     if not _HOST.fullmatch(host):
-        return False  # a sign such as "\\" ends the host for one reader of addresses and not for another
+        return False  # a backslash ends the host for one reader of addresses and not for another
     return link.startswith("https://") and any(host == name or host.endswith(f".{name}") for name in MEDIA_DOMAINS)
 
 

@@ -14,6 +14,7 @@ var/soak-<seed>.log.
 import argparse
 import os
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -49,6 +50,7 @@ def main(arguments: list[str]) -> int:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--minutes", type=float, default=4, help="over which the stories are spread")
     given = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the processes below are ended too
     plan = make_plan(
         given.seed, stories=given.stories, seconds=given.minutes * 60, kills=given.kills, faults=given.faults
     )
@@ -72,6 +74,7 @@ def run(plan: SoakPlan, *, log: Path) -> tuple[Verdict, list[str]]:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
         django.setup()
         switch_callbacks_on()
+        sandbox.portal.operating_minutes = 1  # ten are too long to wait for
         player = Player(sandbox, plan, service.kill)
         with administrator(sandbox, player.counts):
             player.play()

@@ -39,7 +39,8 @@ RENEWAL_FAULTS = (("html", 1, "oauth.token"), ("503", 1, "oauth.token"), ("drop_
 SLOW_FAULTS = ("timeout", "timeout_after")
 """They hold a request for its whole deadline, so they are few."""
 
-CREATING = ("crm.item.add", "telephony.externalCall.register", "telephony.externalCall.finish", "crm.activity")
+METHODS = ("crm.item.add", "telephony.externalCall.register", "telephony.externalCall.finish")
+CREATING = (*METHODS, "crm.activity")
 SHARED_BY = 3
 REPEATED = 0.05
 
@@ -64,7 +65,8 @@ class Kill:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong outside. `side`: "portal" or "uis", "lag" (its searches), "tokens" (all expire)."""
+    """Something that goes wrong outside. `side`: "portal" or "uis", "lag" (its searches), "tokens" (all expire),
+    "method" (the work time of one is used up)."""
 
     at: float
     side: str
@@ -118,6 +120,7 @@ def _fault(dice: random.Random, at: float) -> Fault:
         "slow answers": (1, Fault(at, "portal", dice.choice(SLOW_FAULTS))),
         "searches": (3, Fault(at, "lag", seconds=dice.uniform(1, 4))),
         "tokens": (3, Fault(at, "tokens")),
+        "work time": (2, Fault(at, "method", match=dice.choice(METHODS))),
         "renewal": (2, Fault(at, "portal", *dice.choice(RENEWAL_FAULTS))),
         "UIS": (4, Fault(at, "uis", dice.choice(UIS_FAULTS), dice.randint(1, 2))),
     }

@@ -129,6 +129,10 @@ class Player:
             with self.sandbox.lock:
                 self.sandbox.portal.expire_tokens()
             self.counts["fault: tokens expire"] += 1
+        elif fault.side == "method":
+            with self.sandbox.lock:
+                self.sandbox.portal.charge(fault.match or "", self.sandbox.portal.operating_limit)
+            self.counts["fault: work time used up"] += 1
         else:
             with self.sandbox.lock:
                 faults.fail_next(fault.times, fault.kind, match=fault.match)

@@ -14,7 +14,6 @@ ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 180 * 86400
 CODE_SECONDS = 30
 SCOPES = ("crm", "telephony", "im", "imopenlines", "placement", "user_basic", "department")
-BASKETS = 10
 KEPT_REQUESTS = 20_000
 NO_COST = {"requests": 0, "own": 0, "shared": 0, "commands": 0}
 
@@ -41,7 +40,7 @@ class Portal:
     """State of a portal. Tests read and change it directly; `crm`, `telephony` hold the larger parts.
 
     `leads_on` False is the simple CRM mode (`crm.settings.mode.get` = 2). `leak_per_second` and `bucket_size` are
-    the rate limit, `operating_limit` the seconds of work time per method in ten minutes.
+    the rate limit, `operating_limit` the seconds of work time per method in `operating_minutes`.
     """
 
     slug: str
@@ -58,6 +57,7 @@ class Portal:
     leak_per_second: float = 2.0
     bucket_size: float = 50.0
     operating_limit: float = 480.0
+    operating_minutes: int = 10
     app_url: str = ""
     host: str = ""
     users: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -206,15 +206,19 @@ class Portal:
         minute = int(clock.now() // 60)
         baskets = self.operating.setdefault(method.lower(), {})
         baskets[minute] = baskets.get(minute, 0.0) + seconds
-        for old in [one for one in baskets if one <= minute - BASKETS]:
+        for old in [one for one in baskets if one <= minute - self.operating_minutes]:
             del baskets[old]
 
     def spent(self, method: str) -> tuple[float, int]:
-        """Work time of a method in the last ten baskets, and when the oldest basket falls out (Unix seconds)."""
+        """Work time of a method in the baskets that count, and when the oldest basket falls out (Unix seconds)."""
         minute = int(clock.now() // 60)
-        alive = {at: cost for at, cost in self.operating.get(method.lower(), {}).items() if at > minute - BASKETS}
+        alive = {
+            at: cost
+            for at, cost in self.operating.get(method.lower(), {}).items()
+            if at > minute - self.operating_minutes
+        }
         oldest = min(alive, default=minute)
-        return sum(alive.values()), (oldest + BASKETS) * 60
+        return sum(alive.values()), (oldest + self.operating_minutes) * 60
 
     # --- reading the log
 
