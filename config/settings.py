@@ -117,6 +117,9 @@ Q_CLUSTER = {
     "label": "Queue",
 }
 
+# Days that journals are kept, by name, where they differ from those of integration/retention.py
+RETENTION_DAYS = env.dict("RETENTION_DAYS", cast={"value": int}, default={})
+
 LANGUAGE_CODE = "ru"
 LANGUAGES = [("ru", "Русский"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "integration" / "locale"]

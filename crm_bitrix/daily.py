@@ -21,6 +21,7 @@ EVERY = timedelta(days=1)
 PARTS = (
     "crm_bitrix.installation.probe_held_portals",
     "crm_bitrix.preflight.check_portals",
+    "integration.retention.purge",
     "settings_ui.sessions.purge_sessions",
     "settings_ui.drafts.purge_drafts",
 )

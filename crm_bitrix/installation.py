@@ -31,7 +31,7 @@ from crm_bitrix.connecting import ConnectRefused, make_empty_credential, make_po
 from crm_bitrix.errors import Cause, PortalError
 from crm_bitrix.models import BitrixItem, CrmAction
 from crm_bitrix.verification import Identity, Installation, Reason, Refused, ask_installation
-from integration import lanes
+from integration import audit, lanes
 from integration.models import Communication, InboxEvent, Lane, Portal
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ def install(identity: Identity, pair: Pair, *, name: str = "") -> Installed:
     _make_credential(portal, name)
     problems = bind(portal)
     holds.resume(portal)
+    audit.note(audit.Action.INSTALLED, by=audit.Actor.BITRIX, actor=identity.user_id, portal=portal)
     return Installed(portal, problems)
 
 
@@ -279,6 +280,7 @@ def uninstall(portal: Portal, *, clean: bool) -> None:
         BitrixItem.objects.filter(portal=portal, kind=BitrixItem.Kind.USER).delete()
         InboxEvent.objects.filter(channel=channel_of(portal)).delete()
         import_string(END_SESSIONS)(portal.pk)
+        audit.note(audit.Action.UNINSTALLED, by=audit.Actor.BITRIX, portal=portal, clean=clean)
     log.warning("portal %s has removed the application, CLEAN=%d", portal.domain, clean)
     if clean:
         erase(portal)
@@ -295,6 +297,7 @@ def erase(portal: Portal) -> None:
         Communication.objects.filter(portal=portal).delete()
         Lane.objects.filter(name__in=names).delete()
         Portal.objects.filter(pk=portal.pk).delete()
+        audit.note(audit.Action.ERASED, by=audit.Actor.BITRIX, about=portal.domain)
 
 
 def channel_of(portal: Portal) -> str:

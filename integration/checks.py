@@ -6,6 +6,8 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from integration.journals import JOURNALS
+
 
 @register()
 def check_secrets(**_options: Any) -> list[CheckMessage]:
@@ -37,4 +39,19 @@ def check_vendors(**_options: Any) -> list[CheckMessage]:
     if not settings.PUBLIC_URL.startswith("https://"):
         hint = "Set PUBLIC_URL to the https address under which portals and UIS reach the service."
         found.append(Warning("PUBLIC_URL is not https.", hint=hint, id="integration.W002"))
+    return found
+
+
+@register()
+def check_retention(**_options: Any) -> list[CheckMessage]:
+    """Journals are kept for as long as the work and the market need them, and no name is misspelt."""
+    found: list[CheckMessage] = []
+    for name, days in settings.RETENTION_DAYS.items():
+        journal = JOURNALS.get(name)
+        if journal is None:
+            hint = f"There are {', '.join(JOURNALS)}."
+            found.append(Error(f"RETENTION_DAYS: there is no {name}.", hint=hint, id="integration.E003"))
+        elif days < journal.floor:
+            hint = f"Keep them for {journal.floor} days at least."
+            found.append(Error(f"RETENTION_DAYS: {days} days of {name} are too few.", hint=hint, id="integration.E004"))
     return found

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
+from integration import audit
 from integration.models import Credential, FieldMapping, SettingsRevision
 from integration.rules.document import ParsedDocument, parse_document
 from integration.rules.document_export import dump_settings
@@ -90,6 +91,8 @@ def save_settings(
             author=author[:MAX_AUTHOR],
             note=note[:MAX_NOTE],
         )
+        by = audit.Actor(author_kind.value)
+        audit.note(audit.Action.SETTINGS_SAVED, by=by, actor=author, credential=credential, revision=newest + 1)
     credential.revision = newest + 1
     return revision
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from crm_bitrix.admin.journal import DIRECTIONS, KINDS
 from crm_bitrix.admin.people import user_names
 from crm_bitrix.verification import origin_of
+from integration import audit
 from integration.admin.veil import Veil, client_names
 from integration.models import Communication, InboxEvent, Portal, State
 from settings_ui import journal, journal_again, journal_words
@@ -72,6 +73,7 @@ def reveal(request: FrameRequest, pk: int) -> HttpResponse:
         return _nowhere()
     session = request.session_of_frame
     Reveal.objects.create(portal=session.portal, communication=row, uis_id=row.uis_id, user_id=session.user_id)
+    audit.note(audit.Action.SHOWN, by=audit.Actor.BITRIX, actor=session.user_id, portal=session.portal, about=f"{row}")
     return _details(request, row, is_revealed=True)
 
 

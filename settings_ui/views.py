@@ -19,6 +19,7 @@ from crm_bitrix import verification
 from crm_bitrix.errors import PortalError
 from crm_bitrix.installation import PLACEMENTS, Installed, Pair, install, open_application
 from crm_bitrix.verification import FramePost, Identity, Reason, Refused
+from integration import audit
 from integration.models import Credential, Portal
 from integration.notifications import Addresses, rotate_secret
 from integration.settings_document import AuthorKind
@@ -130,7 +131,7 @@ def _screen_of(portal: Portal, person: Person) -> dict[str, Any]:
 
 
 def _origin(portal: Portal) -> str:
-    return verification.origin_of(portal.domain, portal.client_endpoint)
+    return " ".join(verification.origin_of(domain, portal.client_endpoint) for domain in portal.domains)
 
 
 def _main(
@@ -180,6 +181,8 @@ def save_uis_key(request: FrameRequest) -> HttpResponse:
     portal = request.session_of_frame.portal
     form = UisKeyForm(request.POST)
     addresses = connect_account(portal, checklist.credential_of(portal), form)
+    if addresses is not None:
+        _note(request, audit.Action.KEY_SET)
     return _answer(request, _main(portal, is_admin=True, form=form, addresses=addresses))
 
 
@@ -193,7 +196,13 @@ def new_addresses(request: FrameRequest) -> HttpResponse:
     except (ValueError, Credential.DoesNotExist):
         return secure(HttpResponse(status=404))
     addresses = rotate_secret(credential.pk, now=timezone.now())
+    _note(request, audit.Action.SECRET_RENEWED, credential)
     return _answer(request, _main(portal, is_admin=True, addresses=addresses))
+
+
+def _note(request: FrameRequest, action: audit.Action, credential: Credential | None = None) -> None:
+    session = request.session_of_frame
+    audit.note(action, by=audit.Actor.BITRIX, actor=session.user_id, portal=session.portal, credential=credential)
 
 
 @csrf_exempt

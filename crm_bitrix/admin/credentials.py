@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from crm_bitrix.admin import forms
 from crm_bitrix.admin.journal import show_moment
 from crm_bitrix.admin.streams import PartInline, note_change
+from integration import audit
 from integration.admin.base import PortalFilter, link, list_url
 from integration.models import (
     Communication,
@@ -137,6 +138,8 @@ class CredentialAdmin(admin.ModelAdmin):
             return None
         addresses = rotate_secret(chosen[0].pk, now=timezone.now())
         self.log_change(request, chosen[0], _("создан новый секрет адреса уведомлений"))
+        by = {"by": audit.Actor.STAFF, "actor": request.user, "credential": chosen[0]}
+        audit.note(audit.Action.SECRET_RENEWED, **by)
         chosen[0].refresh_from_db()
         context = {
             **self.admin_site.each_context(request),

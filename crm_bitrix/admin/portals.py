@@ -13,7 +13,7 @@ from crm_bitrix import holds
 from crm_bitrix.admin.journal import show_moment
 from crm_bitrix.errors import Cause, PortalError
 from crm_bitrix.models import RequestLog
-from integration import lanes
+from integration import audit, lanes
 from integration.admin.base import LookupFilter, ReadOnlyAdmin, badge, link, list_url
 from integration.models import Communication, Credential, Portal, State
 
@@ -95,6 +95,7 @@ class PortalAdmin(ReadOnlyAdmin):
         reason = _("остановлен вручную: {user}").format(user=request.user.get_username())
         for portal in rows:
             holds.hold(portal, PortalError(Cause.HOLD, reason, code=holds.BY_HAND))
+            audit.note(audit.Action.HELD, by=audit.Actor.STAFF, actor=request.user, portal=portal)
         self.message_user(request, _("Остановлено. Принятые события ждут и не пропадут."), messages.SUCCESS)
 
     @admin.action(description=gettext_lazy("Возобновить"), permissions=["operate"])
@@ -102,6 +103,7 @@ class PortalAdmin(ReadOnlyAdmin):
         """If the reason of the hold still exists, the portal is held again by the first request."""
         for portal in rows:
             holds.resume(portal)
+            audit.note(audit.Action.RESUMED, by=audit.Actor.STAFF, actor=request.user, portal=portal)
         self.message_user(request, _("Возобновлено."), messages.SUCCESS)
 
     @admin.action(description=gettext_lazy("Разобрать очередь сейчас"), permissions=["operate"])

@@ -6,12 +6,21 @@ from rest_framework.authtoken.models import TokenProxy
 
 from integration.admin.alerts import AlertAdmin
 from integration.admin.attempts import AttemptsAdmin
+from integration.admin.audit import AuditEntryAdmin
 from integration.admin.dictionaries import UisItemAdmin
 from integration.admin.history import SettingsRevisionAdmin
 from integration.admin.inbox import InboxEventAdmin
 from integration.admin.lanes import LaneAdmin
 
-__all__ = ["AttemptsAdmin", "InboxEventAdmin", "LaneAdmin", "SettingsRevisionAdmin", "UisItemAdmin"]
+__all__ = [
+    "AlertAdmin",
+    "AttemptsAdmin",
+    "AuditEntryAdmin",
+    "InboxEventAdmin",
+    "LaneAdmin",
+    "SettingsRevisionAdmin",
+    "UisItemAdmin",
+]
 
 if admin.site.is_registered(TokenProxy):
     # The framework's page shows the keys, and a token calls itself by its key; `drf_create_token -r` replaces one.

@@ -10,6 +10,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from integration import audit
 from integration.models import Communication
 from integration.rules.phones import mask_phone
 
@@ -98,6 +99,9 @@ def note_reveal(request: HttpRequest, shown: models.Model) -> None:
     LogEntry.objects.log_actions(
         request.user.pk, [shown], CHANGE, change_message=_("показаны личные данные клиента"), single_object=True
     )
+    portal = getattr(shown, "portal", None) or getattr(getattr(shown, "communication", None), "portal", None)
+    about = f"{shown._meta.verbose_name} {shown.pk}"
+    audit.note(audit.Action.SHOWN, by=audit.Actor.STAFF, actor=request.user, portal=portal, about=about)
 
 
 def client_names(communication: Communication) -> list[str]:

@@ -2,6 +2,7 @@
 
 from integration.models.alert import Alert
 from integration.models.attempts import Attempts
+from integration.models.audit import AuditEntry
 from integration.models.communication import ClientLink, Communication, State
 from integration.models.dictionaries import EmployeeLink, UisItem
 from integration.models.inbox import InboxEvent
@@ -22,6 +23,7 @@ from integration.models.settings import (
 __all__ = [
     "Alert",
     "Attempts",
+    "AuditEntry",
     "Brand",
     "ClientLink",
     "Communication",

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from crm_bitrix import connecting
+from integration import audit
 from integration.models import Brand
 
 WRONG_USAGE = 2
@@ -36,6 +37,7 @@ class Command(BaseCommand):
             credential, addresses = connecting.make_credential(found, name=name, brand=brand, key=key)
         except connecting.ConnectRefused as error:
             raise CommandError(str(error)) from error
+        audit.note(audit.Action.KEY_SET, by=audit.Actor.COMMAND, actor="connect_uis", credential=credential)
         told = {
             "credential": str(credential.uuid),
             "events_url": addresses.events_url,

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from integration import completeness, reports
+from integration import completeness, reports, retention
 from integration.models import Credential
 from integration.report_rows import Taken
 from integration.uis_errors import UisError
@@ -60,6 +60,12 @@ def read_period(credential: Credential, since: str, till: str | None) -> tuple[d
     end = min(_read(credential, till, is_end=True), now) if till else now
     if begin >= end:
         raise CommandError("--from lies after --to, or in the future", returncode=WRONG_USAGE)
+    kept = retention.days_of("journal")
+    if begin < now - timedelta(days=kept):
+        raise CommandError(
+            f"--from lies more than {kept} days back: so long the journal knows what was carried over already",
+            returncode=WRONG_USAGE,
+        )
     if end - begin > LONGEST:
         raise CommandError(
             f"the period is longer than {LONGEST.days} days, which is all that UIS tells", returncode=WRONG_USAGE
