@@ -9,7 +9,7 @@ PREPARED = @command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11 or newer is
 	exec "$(PYTHON)" tests/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench screenshots soak lint format
+.PHONY: help run test test-fast bench screenshots soak lint check lock format
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r name text; do printf '%-18s %s\n' "$$name" "$$text"; done
@@ -31,6 +31,12 @@ soak: ## Hundreds of stories while everything is killed and goes wrong (ARGS="--
 
 lint: ## Style and types only
 	$(PREPARED) tests.suite --lint
+
+check: ## Django's checks and missing migrations only
+	$(PREPARED) tests.suite --check
+
+lock: ## Pin every package anew with its hashes, and list their licences
+	$(PREPARED) tests.lock
 
 format: ## Put the code into the common form
 	$(PREPARED) tests.suite --format

@@ -23,6 +23,8 @@ from requests_hardened.ip_filter import InvalidIPAddress
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 from urllib3.util import Timeout
 
+from integration import __version__
+
 DEADLINE_SECONDS = 20.0
 CONNECT_SECONDS = 5.0
 MAX_BYTES = 32 * 1024 * 1024
@@ -98,6 +100,7 @@ def _session() -> requests.Session:
     if not hasattr(_local, "session"):
         session = requests.Session()
         session.trust_env = False
+        session.headers["User-Agent"] = f"uis-bitrix24/{__version__}"
         session.mount("https://", _Adapter(is_https_proto=True))
         session.mount("http://", _Adapter(is_https_proto=False))
         _local.session = session

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from integration import inbox
+from integration import __version__, inbox
 from integration.models import Credential, InboxEvent, Lane
 from integration.models.portal import hash_secret
 
@@ -46,8 +46,8 @@ def uis_events(request: HttpRequest, credential_uuid: UUID, secret: str) -> Http
 
 @require_safe
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """The process answers."""
-    return JsonResponse({"status": "ok"})
+    """The process answers, and says which version it is."""
+    return JsonResponse({"status": "ok", "version": __version__})
 
 
 @require_safe

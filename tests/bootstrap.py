@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-REQUIREMENTS = (ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt")
+LOCK = ROOT / "tests" / "requirements.lock"
 STAMP = VENV / "installed.sha256"
 OLDEST = (3, 11)
 
@@ -57,12 +57,12 @@ def make_venv() -> None:
 
 
 def install() -> None:
-    wanted = hashlib.sha256(b"\0".join(path.read_bytes() for path in REQUIREMENTS)).hexdigest()
+    wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest()
     if STAMP.exists() and STAMP.read_text() == wanted:
         return
     say("Installing the packages, the first time this takes a minute …")
-    options = ["--quiet", "--no-input", "--disable-pip-version-check", "--retries", "2"]
-    code, output = run(str(PYTHON), "-m", "pip", "install", *options, "-r", str(REQUIREMENTS[-1]))
+    options = ["--quiet", "--no-input", "--disable-pip-version-check", "--retries", "2", "--require-hashes"]
+    code, output = run(str(PYTHON), "-m", "pip", "install", *options, "-r", str(LOCK))
     if code:
         fail(f"The packages cannot be installed; is there a network? pip says: {last_line(output)}")
     STAMP.write_text(wanted)

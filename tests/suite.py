@@ -1,6 +1,6 @@
 """Every check and every test, as `make test` runs them.
 
-    python -m tests.suite [--fast | --lint | --format | --screenshots] [arguments of pytest …]
+    python -m tests.suite [--fast | --lint | --check | --format | --screenshots] [arguments of pytest …]
 
 Each step prints its time; the last line is the sum, `N passed, N failed`: a check counts as one. All steps are run,
 whatever the earlier ones said; the exit code is 0 when nothing failed.
@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
 
 
 def everything(place: Path, chosen: list[str]) -> Count:
-    count = lint(place, []) + checks()
+    count = lint(place, []) + checks(place, [])
     count += pytest("pytest on SQLite", place, ["-m", "not browser", *spread(), *chosen])
     count += pytest_on_postgres(place, chosen)
     return count + pytest_in_browser(place, chosen)
@@ -99,7 +99,7 @@ def reformat(_place: Path, _chosen: list[str]) -> Count:
     return step("ruff check --fix", "ruff", "check", "--fix", ".") + step("ruff format", "ruff", "format", ".")
 
 
-def checks() -> Count:
+def checks(_place: Path, _chosen: list[str]) -> Count:
     missing = ["manage.py", "makemigrations", "--check", "--dry-run"]
     return step("manage.py check", sys.executable, "manage.py", "check") + step(
         "missing migrations", sys.executable, *missing
@@ -192,7 +192,14 @@ def say(text: str) -> None:
     print(f"\n=== {text}", flush=True)
 
 
-MODES_TO_STEPS = {"": everything, "--fast": fast, "--lint": lint, "--format": reformat, "--screenshots": screenshots}
+MODES_TO_STEPS = {
+    "": everything,
+    "--fast": fast,
+    "--lint": lint,
+    "--check": checks,
+    "--format": reformat,
+    "--screenshots": screenshots,
+}
 MODES = [[mode] for mode in MODES_TO_STEPS]
 
 if __name__ == "__main__":
