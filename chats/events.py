@@ -4,6 +4,7 @@ Facts gather by name, so that the order of notifications never matters:
 
     opened:<at>                 a chat begins, or begins again
     taken:<at>                  {"employee_id", "name", "is_move"}    an operator takes it, or gets it from another
+    taken                       {"at"}                                when an operator took it for the last time
     ended:<at>                  {"name", "is_lost", "messages"}       it is over: finished, or nobody took it
     end                         {"at"}                                when it was over for the last time
     messages                    the conversation as the report of UIS tells it, a list of messages
@@ -180,7 +181,8 @@ def _opened(_payload: Payload, at: datetime, _zone: tzinfo) -> Facts:
 def _taken(is_move: bool) -> Callable[[Payload, datetime, tzinfo], Facts]:
     def read(payload: Payload, at: datetime, _zone: tzinfo) -> Facts:
         employee_id, name = whole_number(payload, "employee_id"), person_name(text(payload, "employee_full_name"))
-        return {f"taken:{at.isoformat()}": {"employee_id": employee_id, "name": name, "is_move": is_move}}
+        taken = {"employee_id": employee_id, "name": name, "is_move": is_move}
+        return {f"taken:{at.isoformat()}": taken, "taken": {"at": at.isoformat()}}
 
     return read
 

@@ -123,8 +123,8 @@ def take_calls(reader: Reader, rows: Iterable[Row]) -> tuple[Taken, list[Row]]:
 
 
 def take_chats(reader: Reader, rows: Iterable[Row]) -> tuple[Taken, list[Row]]:
-    """Take in rows of chats, with their messages, and end the waiting for those that are over; return the rows of
-    those that go on still."""
+    """Take in rows of chats, with their messages, and end the waiting for those that are over, or that go on as far as
+    we know, too; return the rows of those that go on still."""
     events = [_Event("chats_report", "chat", row) for row in _sorted(reader, list(rows))]
     fresh = _fresh(reader.credential, events)
     messages = _messages(reader, [event.uis_id for event in fresh])
@@ -138,6 +138,9 @@ def take_chats(reader: Reader, rows: Iterable[Row]) -> tuple[Taken, list[Row]]:
     waiting = Communication.objects.filter(credential=reader.credential, kind="chat", report_at__isnull=False)
     for part in _parts(over, EVENTS_AT_ONCE):
         waiting.filter(uis_id__in=part).update(report_at=None)
+    going_on = waiting.filter(facts__has_key="taken").exclude(facts__has_key="end")
+    for part in _parts([str(whole_number(row, "id")) for row in open_], EVENTS_AT_ONCE):
+        going_on.filter(uis_id__in=part).update(report_at=None)
     return taken, open_
 
 

@@ -1,6 +1,6 @@
 """The lane of a UIS account: it asks for reports, and what they tell comes back through the inbox.
 
-    awaited    calls and chats that are over and wait for their report: one request serves all of a kind
+    awaited    calls and chats that wait for their report: one request serves all of a kind
     calls      reconciliation: everything of the window that began since the last reading, overlapping by two hours
     chats
     requests
@@ -86,9 +86,10 @@ def begin(credential: Credential) -> None:
 
 
 def awaited(now: datetime) -> "QuerySet[Communication]":
-    """Calls and chats that are over, whose report has not come since, and which may be asked for now."""
-    is_over = Q(facts__has_key="end") | Q(facts__has_key="lost")
-    ended = Communication.objects.filter(is_over, kind__in=["call", "chat"], report_at__lte=now)
+    """Calls and chats that are over, and chats that an operator has just taken, whose report has not come since and
+    which may be asked for now: the notification of a chat that was taken tells nothing of the client."""
+    is_told = Q(facts__has_key="end") | Q(facts__has_key="lost") | Q(kind="chat", facts__has_key="taken")
+    ended = Communication.objects.filter(is_told, kind__in=["call", "chat"], report_at__lte=now)
     return ended.exclude(kind="call", facts__has_key="report")
 
 

@@ -1,6 +1,7 @@
 """Journeys of chats and offline requests: notification in → exact effect in the portal out."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -161,6 +162,26 @@ def test_nothing_is_made_before_an_operator_takes_the_chat(product: Product):
     story.post([1])
     product.work()
     assert len(sent(product, "crm.item.add")) == 1
+
+
+@pytest.mark.parametrize("channels", ["all", [28001]])
+def test_what_the_notifications_leave_out_the_report_tells_some_seconds_after_the_chat_was_taken(
+    product: Product, channels: str | list[int]
+):
+    set_options(product, "chat", channels=channels)
+    story = product.sandbox.tell("chat_taken", client_phone=NEW_PHONE, default_bodies=True, start_at=time.time() - 60)
+    story.post([1])
+    product.work()
+    assert told(product).state == State.WAITING
+    assert not product.sandbox.portal.requests
+    for _ in range(2):
+        product.pass_time(6)
+    assert (told(product).state, told(product).reason) == (State.WAITING, "идёт чат")
+    [lead] = sent(product, "crm.item.add")
+    assert lead["fields"]["fm"][0]["value"] == "+79001112233"
+    product.sandbox.uis.requests.clear()
+    product.pass_time(60)
+    assert not product.sandbox.uis.requests  # it is asked for once, until the chat is over
 
 
 def test_with_the_moment_end_everything_is_made_at_the_end(product: Product):
