@@ -36,33 +36,43 @@ WORDS = """() => {
         told.push(one.ariaLabel, one.placeholder, one.title);
     return told.filter(Boolean).join("\\n");
 }"""
-OPEN = "() => document.querySelectorAll('details').forEach((one) => (one.open = true))"
+OPEN = """() => document.querySelectorAll("details:not([open])").forEach((one) => {
+    one.open = true;
+    one.dataset.shut = "";
+})"""
+SHUT = "() => document.querySelectorAll('details[data-shut]').forEach((one) => (one.open = false))"
+SCROLL = "(first) => document.querySelector(first).scrollIntoView()"
+TO_TOP = "() => scrollTo(0, 0)"
 QUOTED = """() => [...document.querySelectorAll("body [lang=ru], [id$=-preview]")].map((one) => one.innerText)"""
 
 
-def look_at(page: Page, name: str, language: str) -> list[str]:
-    """What is wrong with a screen at either width, with all of it open at last; keeps its pictures. What axe sees is
-    the same in both languages."""
+def look_at(page: Page, name: str, language: str, *, first: str = "") -> list[str]:
+    """What is wrong with a screen at either width, with all of it open at last; keeps its pictures, which begin with
+    what `first` selects, or with the portal around it. What axe sees is the same in both languages."""
     shown, wide = page.frames[-1], []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         page.wait_for_timeout(200)
         wide += shown.evaluate(WIDER)
-        keep(page, f"{name}-{language}-{width}")
+        keep(page, f"{name}-{language}-{width}", first)
     shown.evaluate(OPEN)
     wide += shown.evaluate(WIDER)
     words = russian(shown) if language == "en" else findings(shown)
+    shown.evaluate(SHUT)
     page.set_viewport_size({"width": WIDTHS[0], "height": 800})
     return [f"{name}: {fault}" for fault in (*dict.fromkeys(wide), *words)]
 
 
-def keep(page: Page, name: str) -> None:
+def keep(page: Page, name: str, first: str) -> None:
     """In a window as high as the page: of a frame of another site Chromium paints what is in sight only."""
     place = os.environ.get("SCREENSHOTS")
     if place:
         width = page.evaluate("innerWidth")
         height = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({"width": width, "height": min(height, TALLEST)})
+        page.evaluate(TO_TOP)
+        if first:
+            page.frames[-1].evaluate(SCROLL, first)
         page.wait_for_timeout(300)
         page.screenshot(path=f"{place}/{name}.png")
 
@@ -125,8 +135,8 @@ def test_every_screen_is_readable_for_everybody(visit, language, monkeypatch):
     monkeypatch.setattr("crm_bitrix.synchronise.async_task", lambda *_arguments, **_options: None)
     page, faults = visit.page, []
 
-    def look(name: str) -> None:
-        faults.extend(look_at(page, name, language))
+    def look(name: str, **options: str) -> None:
+        faults.extend(look_at(page, name, language, **options))
 
     open_in(visit, language, "/bitrix24/install/")
     look("installer")
@@ -135,7 +145,7 @@ def test_every_screen_is_readable_for_everybody(visit, language, monkeypatch):
     frame = open_in(visit, language, "/bitrix24/app/")
     for tab in ("main", "telephony", "chats"):
         frame.locator(f"#tab-{tab}").click()
-        look(tab)
+        look(tab, first="" if tab == "main" else ".tabs")
     frame.locator("[data-journal] button").click()
     expect(frame.locator("#rows tr")).to_have_count(9)
     look("journal")
