@@ -129,23 +129,25 @@ def dedupe_key(query: str, body: bytes) -> str:
     return hashlib.sha256(query.encode() + b"\n" + body).hexdigest()
 
 
-def receive(*, channel: str, source: InboxEvent.Source, lane: str | None, query: str, body: bytes) -> bool:
-    """Store one event raw and ring the lane that will read it. False when the very same event is stored already.
-
-    One INSERT and nothing else: this decides how many notifications a second the service accepts.
-    """
-    values = [
-        channel,
+def raw_event(source: InboxEvent.Source, *, query: str, body: bytes) -> list[Any]:
+    """What is stored of an event: source, key, query, body and the moment."""
+    return [
         source.value,
         dedupe_key(query, body),
         encrypt(query.encode()).decode() if query else "",
         encrypt(body) if body else b"",
         connection.ops.adapt_datetimefield_value(timezone.now()),
     ]
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(_INSERT, values)
-            is_new = cursor.rowcount == 1
-        if is_new and lane:
-            transaction.on_commit(lambda: lanes.ring(lane))
+
+
+def receive(*, channel: str, source: InboxEvent.Source, lane: str | None, query: str, body: bytes) -> bool:
+    """Store one event raw and ring the lane that will read it. False when the very same event is stored already.
+
+    Notifications of UIS come in by `integration.door`. Inside the caller's transaction the bell waits for its end.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [channel, *raw_event(source, query=query, body=body)])
+        is_new = cursor.rowcount == 1
+    if is_new and lane:
+        transaction.on_commit(lambda: lanes.ring(lane))
     return is_new

@@ -11,7 +11,9 @@ A crash between any two of these costs time, never work: the lease runs out, the
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -35,6 +37,18 @@ def _awake(now: datetime) -> Q:
 
 def _ringable(now: datetime) -> Q:
     return _free(now) & _awake(now) & (Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_AGAIN))
+
+
+ASLEEP = (
+    "(l.lease_until IS NULL OR l.lease_until < %s) AND (l.paused_until IS NULL OR l.paused_until <= %s) "
+    "AND (l.rung_at IS NULL OR l.rung_at < %s)"
+)
+"""`_ringable` for a look by bare SQL at a lane `l`; its values are those of `asleep_at`."""
+
+
+def asleep_at(now: datetime) -> list[Any]:
+    """The values of `ASLEEP`."""
+    return [connection.ops.adapt_datetimefield_value(moment) for moment in (now, now, now - RING_AGAIN)]
 
 
 def ring(name: str) -> None:

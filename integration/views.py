@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from integration import __version__, inbox
-from integration.models import Credential, InboxEvent, Lane
-from integration.models.portal import hash_secret
+from integration import __version__
+from integration.door import take_in
+from integration.models import InboxEvent, Lane
 
 
 @csrf_exempt
@@ -23,25 +23,13 @@ def uis_events(request: HttpRequest, credential_uuid: UUID, secret: str) -> Http
     503 the database is away, UIS may try again.
     """
     try:
-        credential = Credential.objects.select_related("portal").filter(uuid=credential_uuid).first()
-        if credential is None:
-            hash_secret(secret)
-            return HttpResponse(status=404)
-        if not credential.accepts_secret(secret, now=timezone.now()):
-            return HttpResponse(status=404)
-        portal = credential.portal
-        inbox.receive(
-            channel=credential.channel,
-            source=InboxEvent.Source.UIS,
-            lane=portal.live_lane if portal and not portal.is_on_hold else None,
-            query=request.META.get("QUERY_STRING", ""),
-            body=request.body,
-        )
+        query = request.META.get("QUERY_STRING", "")
+        is_open = take_in(credential_uuid, secret, query=query, body=request.body)
     except RequestDataTooBig:
         return HttpResponse(status=413)
     except DatabaseError:
         return HttpResponse(status=503)
-    return HttpResponse(status=200)
+    return HttpResponse(status=200 if is_open else 404)
 
 
 @require_safe

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from integration.models import Communication, InboxEvent
@@ -102,12 +104,10 @@ def test_the_same_notification_twenty_times_is_stored_once(product: Product):
 def test_a_database_that_is_away_is_told_as_503(product: Product, monkeypatch: pytest.MonkeyPatch):
     from django.db import OperationalError
 
-    from integration import inbox
-
-    def away(**_parts: object) -> bool:
+    def away(*_parts: object, **_named: object) -> bool:
         raise OperationalError("the database is away")
 
-    monkeypatch.setattr(inbox, "receive", away)
+    monkeypatch.setattr("integration.views.take_in", away)
     assert product.notify({"event": "in_call_session"}) == 503
 
 
@@ -124,3 +124,15 @@ def test_an_event_for_a_portal_on_hold_waits_for_it(product: Product):
     holds.resume(product.portal)
     product.work()
     assert product.call(story).state == "done"
+
+
+@pytest.mark.parametrize(("notification", "statements"), [("new", 4), ("lane is rung", 2), ("repeated", 2)])
+def test_accepting_a_notification_costs_two_statements_and_two_more_to_ring(
+    product: Product, notification: str, statements: int
+):
+    if notification != "new":
+        product.notify({"event": "in_call_session", "number": 1})
+    with CaptureQueriesContext(connection) as captured:
+        product.notify({"event": "in_call_session", "number": 1 if notification == "repeated" else 2})
+    told = [query["sql"] for query in captured if "django_q" not in query["sql"]]
+    assert len(told) <= statements, told
