@@ -10,18 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from crm_bitrix import rulesets
 from crm_bitrix.actions import Action, Decision, Plan, QuestionRefused
 from integration.inbox import KINDS
 from integration.models import Communication, Credential
-from integration.rules.conditions import Outcome, flatten_trace
+from integration.rules.conditions import Check, Outcome, flatten_trace
 from integration.rules.facts import Facts, StreamKind
 from integration.rules.ruleset import Ruleset, StreamRules
 from integration.rules.settings_value import Settings
 from integration.settings_document import read_settings
-from settings_ui.rehearsal_imaginary import ImaginaryCall
+from settings_ui.rehearsal_imaginary import Imaginary
 from settings_ui.rehearsal_memory import SETTLED, Memory, Prompter, links_of, read_memory, recall
 
 LAST = 100
@@ -141,14 +142,13 @@ class Summary:
         return tuple(row for row in self.rows if row.is_changed)
 
 
-def rehearse(credential: Credential, event: Communication | ImaginaryCall, settings: Settings) -> Rehearsal:
+def rehearse(credential: Credential, event: Communication | Imaginary, settings: Settings) -> Rehearsal:
     """Play one decision by these settings of the credential."""
     ruleset, now = rulesets.build(credential, settings), timezone.now()
     if isinstance(event, Communication):
         return _play(event.kind, event.facts, ruleset, _memory(event), now)
     facts = event.facts(zone=credential.zone, now=now)
-    phone = facts.get("contact_phone_number", "")
-    memory = recall(credential.portal, [f"phone:{phone}"], phone=phone)
+    memory = recall(credential.portal, event.client_keys, phone=event.phone)
     ended_at = max(now, event.started_at or now)
     return _play(event.kind, facts, ruleset, memory, ended_at + LATER)
 
@@ -161,20 +161,27 @@ def compare(credential: Credential, settings: Settings, *, last: int = LAST) -> 
     """
     before, after = (rulesets.build(credential, one) for one in (read_settings(credential), settings))
     now = timezone.now()
-    rows = list(
-        Communication.objects.filter(portal=credential.portal, credential=credential)
-        .defer("trace", "facts_rank")
-        .order_by("-started_at", "-pk")[:last]
-    )
-    links = links_of(credential.portal, (key for row in rows for key in row.client_keys))
     compared = []
-    for row in rows:
-        memory = read_memory(row.facts)
-        if not memory.is_found:
-            memory = memory.with_links(link for key in row.client_keys for link in links.get(key, ()))
+    for row, memory in last_with_memories(credential, Communication.objects.all(), last=last):
         was, would_be = (_play(row.kind, row.facts, ruleset, memory, now) for ruleset in (before, after))
         compared.append(Comparison(row, was, would_be))
     return Summary(tuple(compared))
+
+
+def last_with_memories(
+    credential: Credential, rows: QuerySet[Communication], *, last: int = LAST
+) -> list[tuple[Communication, Memory]]:
+    """The last of these communications of a credential, newest first, each with its client as he is remembered."""
+    rows = rows.filter(portal=credential.portal, credential=credential).defer("trace", "facts_rank")
+    found = list(rows.order_by("-started_at", "-pk")[:last])
+    links = links_of(credential.portal, (key for row in found for key in row.client_keys))
+    told = []
+    for row in found:
+        memory = read_memory(row.facts)
+        if not memory.is_found:
+            memory = memory.with_links(link for key in row.client_keys for link in links.get(key, ()))
+        told.append((row, memory))
+    return told
 
 
 def _memory(communication: Communication) -> Memory:
@@ -188,12 +195,10 @@ def _play(kind: str, facts: Mapping[str, Json], ruleset: Ruleset, memory: Memory
     """Run the decision with the answers from memory."""
     if kind not in KINDS:
         return Rehearsal(None, reason=f"не поддерживается: {kind}")
-    plain = {name: value for name, value in facts.items() if not name.startswith(SETTLED)}
-    rules, prompter, outcomes = ruleset.streams[_stream_of(kind, facts)], Prompter(memory), []
-    watched = replace(ruleset, streams={**ruleset.streams, rules.kind: _watch(rules, outcomes)})
+    rules, prompter, outcomes = ruleset.streams[stream_of(kind, facts)], Prompter(memory), []
     plan, reason = None, ""
     try:
-        plan = _decide(KINDS[kind].decide(plain, {}, watched, now), prompter)
+        plan = decide_anew(kind, facts, ruleset, rules=_watch(rules, outcomes), prompter=prompter, now=now)
         reason = plan.reason
     except QuestionRefused as error:
         reason = f"без ответа портала не решить: {error.method}"
@@ -211,23 +216,42 @@ def _play(kind: str, facts: Mapping[str, Json], ruleset: Ruleset, memory: Memory
     )
 
 
-def _stream_of(kind: str, facts: Mapping[str, Json]) -> StreamKind:
+def decide_anew(
+    kind: str, facts: Mapping[str, Json], ruleset: Ruleset, *, rules: StreamRules, prompter: Prompter, now: datetime
+) -> Plan:
+    """The plan by these rules of one stream, as if nothing had been decided yet. Raises whatever the decision does."""
+    plain = {name: value for name, value in facts.items() if not name.startswith(SETTLED)}
+    watched = replace(ruleset, streams={**ruleset.streams, rules.kind: rules})
+    return _decide(KINDS[kind].decide(plain, {}, watched, now), prompter)
+
+
+def stream_of(kind: str, facts: Mapping[str, Json]) -> StreamKind:
+    """The stream that a communication belongs to."""
     if kind != "call":
         return StreamKind(kind)
     return StreamKind.OUTGOING if facts.get("direction") == "out" else StreamKind.INCOMING
 
 
+@dataclass(frozen=True)
+class _Watched:
+    """A filter that leaves behind what it saw: not every plan explains a filter that let the communication pass, and
+    here people want to see it pass, too."""
+
+    check: Check
+    outcomes: list[Outcome]
+
+    @property
+    def facts(self) -> frozenset[str]:
+        return self.check.facts
+
+    def __call__(self, facts: Facts) -> Outcome:
+        self.outcomes.append(self.check(facts))
+        return self.outcomes[-1]
+
+
 def _watch(rules: StreamRules, outcomes: list[Outcome]) -> StreamRules:
-    """The rules switched on, with a filter that leaves behind what it saw: a plan explains its filter only where that
-    kept the communication out, and here people want to see it pass, too."""
-    check = rules.filter
-    if check is None:
-        return replace(rules, is_active=True)
-
-    def watched(facts: Facts) -> Outcome:
-        outcomes.append(check(facts))
-        return outcomes[-1]
-
+    """The rules switched on, their filter watched."""
+    watched = _Watched(rules.filter, outcomes) if rules.filter else None
     return replace(rules, is_active=True, filter=watched)  # type: ignore[arg-type]
 
 

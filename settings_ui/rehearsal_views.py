@@ -1,26 +1,25 @@
 """The address of the rehearsal: what would become of an event by the settings that stand on the screen.
 
-`settings` is the settings document of the screen, read as strictly as when it is saved; without it the saved ones
-count. The event is `communication` (an id of the journal), or an imaginary call (`phone` and more), or `last`: the last
-events, was and would be. Nothing is sent, nothing is saved.
+`form` holds the controls of the screen as JSON pairs, `settings` a settings document; both are read as strictly as when
+they are saved, and without either the saved settings count. The event is `communication` (an id of the journal), or
+`last` – the last events, was and would be –, or an imaginary one: `imaginary` is call, chat or request, with the fields
+of its form. Nothing is sent, nothing is saved.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from crm_bitrix.admin.people import show_user, user_names
 from crm_bitrix.known import load_known
 from integration.admin.veil import Veil, client_names
 from integration.models import Communication, Credential
+from integration.rules.document_text import write_json
 from integration.rules.faults import Fault
-from integration.rules.phones import normalise_phone
 from integration.rules.settings_value import Settings
 from integration.settings_document import read_document, read_settings
 from integration.settings_rows import BadRow
@@ -29,47 +28,13 @@ from settings_ui import journal_words
 from settings_ui.access import FrameRequest, needs_session
 from settings_ui.headers import secure
 from settings_ui.rehearsal import Comparison, Rehearsal, compare, rehearse
-from settings_ui.rehearsal_imaginary import ImaginaryCall
+from settings_ui.rehearsal_forms import FORMS, CallForm
+from settings_ui.screen_asked import read_pairs
+from settings_ui.screen_faults import word
+from settings_ui.screen_form import BadForm, read_form
+from settings_ui.screen_names import name_of_path
 
 SHOWN_CHANGES = 20
-
-
-class ImaginaryCallForm(forms.Form):
-    """A call that somebody imagines."""
-
-    phone = forms.CharField(max_length=64)
-    number = forms.CharField(max_length=64, required=False)
-    direction = forms.ChoiceField(choices=[("in", ""), ("out", "")], required=False)
-    result = forms.ChoiceField(choices=[("answered", ""), ("missed", ""), ("unanswered", "")], required=False)
-    employee = forms.IntegerField(min_value=1, required=False)
-    talk_seconds = forms.IntegerField(min_value=1, max_value=86_400, required=False)
-    started_at = forms.DateTimeField(required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
-    client_name = forms.CharField(max_length=200, required=False)
-    scenario = forms.CharField(max_length=200, required=False)
-    tag = forms.CharField(max_length=200, required=False)
-
-    def clean_phone(self) -> str:
-        phone = normalise_phone(self.cleaned_data["phone"], "RU")
-        if phone is None:
-            raise forms.ValidationError(_("Это не похоже на номер телефона: введите его с кодом, например +7 495 …"))
-        return phone
-
-    def call(self, credential: Credential) -> ImaginaryCall:
-        """The call; a start is meant in the zone of the UIS account."""
-        told = self.cleaned_data
-        start = told["started_at"]
-        return ImaginaryCall(
-            phone=told["phone"],
-            number=normalise_phone(told["number"], "RU") or "",
-            direction=told["direction"] or "in",
-            result=told["result"] or "answered",
-            employee_id=told["employee"],
-            talk_seconds=told["talk_seconds"] or 60,
-            started_at=start.replace(tzinfo=credential.zone) if start else None,
-            client_name=told["client_name"],
-            scenario=told["scenario"],
-            tag=told["tag"],
-        )
 
 
 @needs_session
@@ -85,11 +50,21 @@ def rehearsal(request: FrameRequest) -> HttpResponse:
     credential = communication.credential if communication else _credential(request)
     if credential is None or (communication is None and "communication" in request.POST):
         return secure(HttpResponse(status=404))
-    if not session.is_admin and (communication is None or "settings" in request.POST):
+    is_edited = "settings" in request.POST or "form" in request.POST
+    if not session.is_admin and (communication is None or is_edited):
         return secure(HttpResponse(status=403))
-    settings, faults = _settings(request, credential)
+    try:
+        settings, faults = _settings(request, credential)
+    except BadForm as error:
+        return secure(HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8"))
     if settings is None:
-        return _part(request, "_faults.html", {"faults": faults})
+        return _part(request, "_faults.html", {"faults": _told(faults)})
+    return _play(request, credential, settings, communication)
+
+
+def _play(
+    request: FrameRequest, credential: Credential, settings: Settings, communication: Communication | None
+) -> HttpResponse:
     if communication is not None:
         return _part(request, "_rehearsal.html", _shown(rehearse(credential, communication, settings), communication))
     if "last" in request.POST:
@@ -98,12 +73,17 @@ def rehearsal(request: FrameRequest) -> HttpResponse:
 
 
 def _imaginary(request: FrameRequest, credential: Credential, settings: Settings) -> HttpResponse:
-    form = ImaginaryCallForm(request.POST)
+    form = FORMS.get(request.POST.get("imaginary", ""), CallForm)(request.POST)
     if not form.is_valid():
         wrong = [Fault(name, text) for name, texts in form.errors.items() for text in texts]
-        return _part(request, "_faults.html", {"faults": wrong})
-    played = rehearse(credential, form.call(credential), settings)
+        return _part(request, "_faults.html", {"faults": _told(wrong)})
+    played = rehearse(credential, form.event(credential), settings)
     return _part(request, "_rehearsal.html", _shown(played, None, names=user_names(credential.portal)))
+
+
+def _told(faults: Iterable[Fault]) -> list[dict[str, str]]:
+    """Faults in the words of the screen."""
+    return [{"where": name_of_path(one.path), "message": word(one.message)} for one in faults]
 
 
 def _communication(request: FrameRequest) -> Communication | None:
@@ -124,13 +104,17 @@ def _credential(request: FrameRequest) -> Credential | None:
 
 
 def _settings(request: FrameRequest, credential: Credential) -> tuple[Settings | None, tuple[Fault, ...]]:
-    """The settings of the screen, else the saved ones; or what is wrong with them."""
-    if "settings" not in request.POST:
+    """The settings of the screen, else the saved ones; or what is wrong with them. Raises BadForm."""
+    if "form" in request.POST:
+        text = write_json(read_form(read_pairs(request.POST["form"])))
+    elif "settings" in request.POST:
+        text = request.POST["settings"]
+    else:
         try:
             return read_settings(credential), ()
         except BadRow as error:
             return None, (Fault("", str(error)),)
-    parsed = read_document(credential, request.POST["settings"], known=load_known(credential))
+    parsed = read_document(credential, text, known=load_known(credential))
     return parsed.settings, parsed.faults
 
 

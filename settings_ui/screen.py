@@ -9,14 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.formats import date_format
 
 from crm_bitrix.known import load_known
 from integration.models import Credential
 from integration.rules.document import ParsedDocument
 from integration.rules.document_export import dump_settings
-from integration.rules.facts import StreamKind
 from integration.rules.known import Known
 from integration.rules.settings_value import default_settings
 from integration.settings_document import read_settings
@@ -31,7 +30,6 @@ from settings_ui.screen_lint import read_shown
 from settings_ui.screen_merge import changed_paths
 from settings_ui.screen_panels import panels_of
 from settings_ui.screen_person import Person
-from settings_ui.screen_preview import preview
 from settings_ui.screen_sheet import Sheet, id_at
 from settings_ui.screen_view import ScreenView
 
@@ -133,13 +131,3 @@ def search_entries(request: HttpRequest, asked: Asked) -> HttpResponse:
     if where in UIS_LISTS:
         return secure(JsonResponse({"found": search_uis(asked.credential, where, text)}))
     return secure(JsonResponse({"found": search(load_known(asked.credential), where, text)}))
-
-
-def preview_title(request: HttpRequest, asked: Asked) -> HttpResponse:
-    """What the title of an invented communication would be."""
-    try:
-        kind = StreamKind(asked.text("stream"))
-    except ValueError:
-        raise BadForm("no such stream") from None
-    language = (translation.get_language() or "ru")[:2]
-    return secure(JsonResponse({"title": preview(asked.text("text"), kind, language)}))

@@ -14,7 +14,7 @@ from integration.models import Credential, Portal
 from integration.settings_document import AuthorKind
 from settings_ui.access import FrameRequest, needs_admin, needs_session
 from settings_ui.headers import secure
-from settings_ui.screen_form import BadForm, read_form
+from settings_ui.screen_form import BadForm, Pairs, read_form
 from settings_ui.screen_person import Person
 
 
@@ -29,10 +29,7 @@ class Asked:
     @property
     def document(self) -> dict[str, Any]:
         """The document as it stands on the screen. Raises BadForm."""
-        pairs = self.body.get("form")
-        if not isinstance(pairs, list) or not all(_is_pair(pair) for pair in pairs):
-            raise BadForm("no form")
-        return read_form((name, text) for name, text in pairs)
+        return read_form(_pairs(self.body.get("form")))
 
     def text(self, key: str) -> str:
         value = self.body.get(key)
@@ -49,16 +46,31 @@ class Asked:
         return {name: text for name, text in given if isinstance(text, str)}
 
 
+def read_pairs(text: str) -> Pairs:
+    """The controls of a form that was sent as JSON. Raises BadForm."""
+    return _pairs(_read_json(text))
+
+
+def _pairs(given: Any) -> Pairs:
+    if not isinstance(given, list) or not all(_is_pair(pair) for pair in given):
+        raise BadForm("no form")
+    return ((name, text) for name, text in given)
+
+
+def _read_json(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadForm("not JSON") from None
+
+
 def _is_pair(pair: Any) -> bool:
     return isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)
 
 
 def read_asked(request: HttpRequest, portal: Portal, person: Person) -> Asked:
     """Read what was posted; the credential must be one of the portal's. Raises BadForm."""
-    try:
-        body = json.loads(request.body)
-    except (ValueError, RecursionError):
-        raise BadForm("not JSON") from None
+    body = _read_json(request.body)
     if not isinstance(body, dict):
         raise BadForm("no object")
     try:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from settings_ui import screen, screen_drafts, screen_history, screen_panels, screen_saving
+from settings_ui import screen, screen_drafts, screen_history, screen_panels, screen_saving, screen_trying
 from settings_ui.screen_asked import for_admins, for_everybody
 
 urlpatterns = [
@@ -15,7 +15,9 @@ urlpatterns = [
     path("draft/resume/", for_admins(screen_drafts.resume), name="screen-draft-resume"),
     path("draft/drop/", for_admins(screen_drafts.drop), name="screen-draft-drop"),
     path("search/", for_admins(screen.search_entries), name="screen-search"),
-    path("preview/", for_admins(screen.preview_title), name="screen-preview"),
+    path("preview/", for_admins(screen_trying.preview_title), name="screen-preview"),
+    path("passing/", for_admins(screen_trying.show_passing), name="screen-passing"),
+    path("events/", for_admins(screen_trying.show_events), name="screen-events"),
     path("revision/", for_everybody(screen_history.show_revision), name="screen-revision"),
     path("restore/", for_admins(screen_history.restore), name="screen-restore"),
     path("export/", for_everybody(screen_history.export), name="screen-export"),

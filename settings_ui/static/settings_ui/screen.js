@@ -88,7 +88,7 @@ export class Screen {
     this.mark("draft" in this.form.dataset ? [] : JSON.parse(document.getElementById("changed").textContent));
     if ("dirty" in this.form.dataset) this.draft.later();
     if (this.place.querySelector("#sync[data-running]")) this.poll();
-    this.rehearsal.settle();
+    for (const card of this.place.querySelectorAll("details[data-section][open]")) this.rehearsal.open(card);
   }
 
   load(credential) {
@@ -203,7 +203,7 @@ export class Screen {
   touch(path) {
     this.mark([...this.changed, path]);
     this.draft.later();
-    this.rehearsal.later();
+    this.rehearsal.touched(path);
   }
 
   // What the server says of the form that it has kept.
@@ -323,9 +323,13 @@ export class Screen {
 
   async preview(field) {
     const text = field.value || field.placeholder;
-    const answer = await this.ask("preview", { stream: field.dataset.preview, text }, { quiet: true });
+    const asked = { stream: field.dataset.preview, result: pathOf(field).split(".").at(-1), text };
+    const answer = await this.ask("preview", asked, { quiet: true });
     const output = document.getElementById(`${field.id}-preview`);
-    if (answer && output) output.textContent = (await answer.json()).title;
+    if (!answer || !output) return;
+    const { title, about } = await answer.json();
+    output.textContent = title;
+    output.nextElementSibling.textContent = about;
   }
 
   // --- beside the form
