@@ -26,6 +26,9 @@ test-fast: ## The inner loop: lint and the tests on SQLite, without a browser (A
 bench: ## What it costs and how fast it is, on PostgreSQL against the sandbox; a few minutes
 	$(PREPARED) tests.bench
 
+screenshots: ## Draw the pictures of the documents anew, with the tests that look at every screen
+	$(PREPARED) tests.suite --screenshots
+
 soak: ## Hundreds of stories while everything is killed and goes wrong (ARGS="--seed 2 --minutes 4"); ten minutes
 	$(PREPARED) tests.soak $(ARGS)
 
