@@ -5,7 +5,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.management import get_commands
+from django.urls import resolve
+
+from crm_bitrix.models import CrmAction
+from integration.models import State
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
@@ -96,3 +101,52 @@ def test_every_command_of_ours_is_told_to_the_operator():
     ours = {path.stem for path in ROOT.glob("*/management/commands/[a-z]*.py")}
     told = set(CODE.findall(text_of("docs/operations.md")))
     assert ours - told == set()
+
+
+NAMED = re.compile(r"((?:`\w+`(?:, | and ))*`\w+`) (?:there, )?(?:in|of) `([\w/]+\.py)`")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_name_that_a_document_places_in_a_file_stands_there(document):
+    for names, path in NAMED.findall(text_of(document)):
+        source = text_of(path)
+        assert [name for name in CODE.findall(names) if not re.search(rf"\b{name}\b", source)] == [], path
+
+
+def table_after(document: str, words: str) -> list[list[str]]:
+    """The cells of the first table after these words, without its head."""
+    rows = re.search(r"(?:^\|.*\n)+", text_of(document).partition(words)[2], re.MULTILINE)
+    assert rows, words
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[0].splitlines()[2:]]
+
+
+def test_the_picture_of_the_house_has_its_floors_in_the_order_of_imports():
+    [picture, *_] = FENCE.findall(text_of("docs/architecture.md"))
+    floors = [picture.index(f"  {app}/") for app in ("config", "settings_ui", "telephony", "crm_bitrix", "integration")]
+    assert floors == sorted(floors)
+    assert "│ chats/" in picture.splitlines()[picture[: floors[2]].count("\n")]
+
+
+def test_the_picture_of_the_house_shows_addresses_that_are_answered():
+    [picture, *_] = FENCE.findall(text_of("docs/architecture.md"))
+    uis = "/uis/0b0e7c6e-5d2c-4a51-8f57-3b0a3f2f5f10/secret"
+    shown = {"/bitrix24/install/", "/bitrix24/app/", "/admin/"}
+    assert all(address in picture for address in shown)
+    for address in (*shown, "/bitrix24/events/", "/api/schema/", f"{uis}/events/", f"{uis}/route/"):
+        assert resolve(address)
+
+
+@pytest.mark.parametrize(
+    ("words", "states"), [("**Communication**", State.values), ("**CrmAction**", CrmAction.State.values)]
+)
+def test_the_tables_of_states_are_complete(words, states):
+    assert [cells[0] for cells in table_after("docs/architecture.md", words)] == list(states)
+
+
+def test_the_table_of_models_is_complete():
+    told = {
+        cells[0].strip("`"): set(re.findall(r"\b[A-Z]\w+", cells[1].partition("is a proxy")[0]))
+        for cells in table_after("docs/architecture.md", "## Who owns which model")
+    }
+    real = {app: {model.__name__ for model in apps.get_app_config(app).get_models()} for app in told}
+    assert told == real
