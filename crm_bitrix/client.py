@@ -2,7 +2,7 @@
 
 It renews the token when the portal says so, counts every request in the bucket that all processes share, keeps the
 work-time limit of each method, writes the log of requests, and turns every failure into a `PortalError`.
-Why not a library: docs/decisions/0003-own-bitrix24-client.md.
+Why not a library: docs/decisions/0003-our-own-client.md.
 """
 
 import time
