@@ -1,8 +1,9 @@
 """What people of the portal read from us about chats and requests, in the portal's language. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from chats.facts import Message
 from crm_bitrix.payloads import COMMENT_BYTES, plain
@@ -50,6 +51,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
 }
 _SOURCES: Mapping[str, str] = {"visitor": "visitor", "operator": "operator", "chatbot": "chatbot"}
 _TAIL_BYTES = 200
+_WEB = re.compile(r"https?://", re.IGNORECASE)
 
 
 def word(code: str, language: str) -> str:
@@ -79,7 +81,7 @@ def transcript(
         if local and f"{local:%d.%m.%Y}" != day:
             day = f"{local:%d.%m.%Y}"
             pieces.append(f"[B]{day}[/B]")
-        pieces.append(_line(message, f"{local:%H:%M:%S} " if local else "", visitor, language))
+        pieces += _lines_of(message, f"{local:%H:%M:%S} " if local else "", visitor, language)
     texts = split(pieces)
     return [
         f"{text}\n{mark('chat', number, turn=turn, part=part, parts=len(texts), language=language)}"
@@ -111,11 +113,13 @@ def _cut(piece: str, limit: int) -> Iterable[str]:
     yield raw.decode()
 
 
-def _line(message: Message, clock: str, visitor: str, language: str) -> str:
+def _lines_of(message: Message, clock: str, visitor: str, language: str) -> list[str]:
+    """What was said, with its author, then the attachment: a line of its own is never cut in two."""
+    author = _author(message, visitor, language)
+    head = f"[B]{clock}{plain(author)}:[/B] " if author else clock
     said = [plain(message.text)] if message.text else []
     said += [_link(*message.file, language)] if message.file else []
-    author = _author(message, visitor, language)
-    return f"[B]{clock}{plain(author)}:[/B] {' '.join(said)}" if author else f"{clock}{' '.join(said)}"
+    return [f"{head}{said[0]}", *said[1:]] if said else []
 
 
 def _author(message: Message, visitor: str, language: str) -> str:
@@ -128,7 +132,7 @@ def _author(message: Message, visitor: str, language: str) -> str:
 def _link(name: str, address: str, language: str) -> str:
     """A link to an attachment; an address that is none of the web is shown, not linked."""
     shown = plain(name or word("file", language))
-    if urlsplit(address).scheme not in ("http", "https"):
+    if not _WEB.match(address):
         return f"{shown} ({plain(address)})"
     return f"[URL={quote(address, safe=':/?#@!&()*+,;=%~._-')}]{shown}[/URL]"
 

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from chats.events import parse_chat, parse_request
-from chats.facts import MAYBE_REPORTED, ChatFacts, chat_facts, read_chat, read_request, request_facts
+from chats.facts import MAYBE_REPORTED, ChatFacts, Message, chat_facts, read_chat, read_request, request_facts
 from chats.messages import split, transcript
 from chats.plan import decide_chat
-from crm_bitrix.actions import METHODS, Retry
+from crm_bitrix import payloads
+from crm_bitrix.actions import METHODS, Command, Retry
+from crm_bitrix.batch import is_safe
 from integration.events import BadPayload, RawEvent, read_notification
 from integration.rules.facts import FACTS, StreamKind
 from integration.rules.observations import Observation, merge
@@ -219,6 +221,71 @@ def test_a_transcript_shows_authors_days_and_times_of_the_account():
         "[B]15:02:00 Сергей:[/B] [URL=https://files.example/1.jpg]1.jpg[/URL]",
         "Чат № 7",
     ]
+
+
+def say(text: str = "", *, file: tuple[str, str] | None = None, author: str = "", source: str = "operator") -> str:
+    """The one line of a comment about a message without a time."""
+    message = Message("1", None, source, author, text, file)
+    [told] = transcript([message], number="7", turn=0, visitor="[B]Гость[/B]", zone=ZONE, language="ru")
+    lines = told.split("\n")
+    assert lines[-1] == "Чат № 7"
+    return "\n".join(lines[:-1])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ("[B]Оператор:[/B] [\u200bB]да[\u200b/B]", {"text": "[B]да[/B]"}),
+        ("[B]Оператор:[/B] [\u200b[\u200bURL=//x]", {"text": "[[URL=//x]"}),
+        ("[B]Оператор:[/B] [\u200bUSER=1]я[\u200b/USER]", {"text": "[USER=1]я[/USER]"}),
+        ("[B]Анна [\u200bI]:[/B] да", {"text": "да", "author": "Анна [I]"}),
+        ("[B][\u200bB]Гость[\u200b/B]:[/B] да", {"text": "да", "source": "visitor"}),
+        ("[B]Бот:[/B] да", {"text": "да", "source": "chatbot"}),
+        ("[B]Система:[/B] да", {"text": "да", "source": "something_new"}),
+        ("да", {"text": "да", "source": ""}),
+        ("[B]Оператор:[/B] да\nЧат № 8", {"text": "да\nЧат № 8"}),
+        (
+            "[B]Оператор:[/B] [URL=https://x.example/a%5D.png]a.png[/URL]",
+            {"file": ("a.png", "https://x.example/a].png")},
+        ),
+        ("[B]Оператор:[/B] [URL=HTTP://x/]файл[/URL]", {"file": ("", "HTTP://x/")}),
+        ("[B]Оператор:[/B] [URL=https://%5B]файл[/URL]", {"file": ("", "https://[")}),
+        ("[B]Оператор:[/B] смотрите\n[URL=https://x/]a[/URL]", {"text": "смотрите", "file": ("a", "https://x/")}),
+        ("[B]Оператор:[/B] файл (javascript:alert(1))", {"file": ("", "javascript:alert(1)")}),
+        ("[B]Оператор:[/B] [\u200ba] (file:///etc)", {"file": ("[a]", "file:///etc")}),
+    ],
+)
+def test_nothing_of_what_was_said_counts_as_markup(wanted: str, message: dict[str, Any]):
+    assert say(**message) == wanted
+
+
+@pytest.mark.parametrize("text", ["$result[find0]", "$NEXT[a]", "a $total b", "$time", "$error[x]"])
+def test_what_looks_like_a_reference_of_the_batch_is_sent_alone(text: str):
+    action = payloads.add_comment(("lead", 5), say(text), key="transcript:0:0")
+    assert not is_safe(Command(action.method, action.params))
+    assert is_safe(Command(action.method, payloads.add_comment(("lead", 5), say("$5"), key="x").params))
+
+
+def test_a_link_is_never_cut_however_long_the_text_before_it():
+    message = Message("1", None, "operator", "", "щ" * 29_880, ("фото.jpg", "https://x.example/" + "a" * 200))
+    told = transcript([message], number="7", turn=0, visitor="", zone=ZONE, language="ru")
+    assert len(told) == 2
+    assert told[1].startswith("[URL=https://x.example/aaa")
+    assert "[/URL]\nЧат № 7, часть 2/2" in told[1]
+    assert all(len(text.encode()) <= payloads.COMMENT_BYTES for text in told)
+
+
+def test_messages_come_in_order_whatever_the_order_of_the_report():
+    rows = [{"id": str(n), "date_time": f"2026-03-16 15:00:{n % 3:02d}", "text": str(n)} for n in (11, 2, 9, 10, 1)]
+    payload = {"id": 5, "chat_id": 5, "messages": rows}
+    chat = read_chat(fold(parse_chat(RawEvent("chat_messages_report", payload), zone=ZONE, received_at=SEEN)))
+    assert [one.id for one in chat.messages] == ["9", "1", "10", "2", "11"]
+
+
+def test_texts_beyond_what_an_activity_can_show_share_its_last_block():
+    layout = payloads.activity_layout("Заявка", [str(number) for number in range(25)])
+    texts = [block["properties"]["value"] for block in layout["body"]["blocks"].values()]
+    assert (len(texts), texts[:2], texts[-1]) == (20, ["0", "1"], "19\n20\n21\n22\n23\n24")
 
 
 def test_a_comment_whose_answer_was_lost_is_found_by_its_last_line():

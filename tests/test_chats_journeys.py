@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from crm_bitrix.models import BitrixItem
+from crm_bitrix import synchronise
+from crm_bitrix.models import BitrixItem, SyncRun
 from integration.inbox import receive
 from integration.models import ClientLink, Communication, FieldMapping, InboxEvent, ResponsibleRule, State
 from tests.conftest import Product, set_filter, set_title
@@ -135,6 +136,35 @@ def test_a_chat_of_a_watched_channel_goes_through_once_the_report_has_named_it(p
     set_options(product, "chat", channels=[28001])
     report_chat(product, product.play("chat_finished", client_phone=NEW_PHONE))
     assert told(product).state == State.DONE
+
+
+def _account_has_channels(product: Product, *names: str) -> SyncRun:
+    """What UIS tells of its channels from now on, read by a synchronisation."""
+    channels = product.sandbox.uis.directories["chat_channels"]
+    pattern = channels[0]
+    channels[:] = [{**pattern, "id": 28001 + number, "name": name} for number, name in enumerate(names)]
+    return synchronise.run(synchronise.start(product.portal, by="Мария Орлова"))
+
+
+@pytest.mark.parametrize(("channels", "state"), [("all", State.DONE), ([28001, 28002], State.IGNORED)])
+def test_a_channel_that_is_new_is_among_all_and_in_no_list(product: Product, channels: Any, state: str):
+    _account_has_channels(product, "Чат на сайте", "WhatsApp")
+    set_options(product, "chat", channels=channels)
+    _account_has_channels(product, "Чат на сайте", "WhatsApp", "Новый бот")
+    report_chat(product, product.play("chat_finished", client_phone=NEW_PHONE, channel_id=28003))
+    assert told(product).state == state
+
+
+def test_a_channel_that_has_vanished_stays_chosen_and_is_told_of(product: Product):
+    _account_has_channels(product, "Чат на сайте", "WhatsApp")
+    set_options(product, "chat", channels=[28002])
+    story = product.play("chat_finished", client_phone=NEW_PHONE, channel_id=28002)
+    run = _account_has_channels(product, "Чат на сайте")
+    assert [(one["path"], one["what"]) for one in run.changes["affected"] if "channels" in one["path"]] == [
+        ("chats.chat.channels[0]", "gone"),
+    ]
+    report_chat(product, story)
+    assert (product.stream("chat").options["channels"], told(product).state) == ([28002], State.DONE)
 
 
 # --- 2. the life of a chat ------------------------------------------------------------------------------------------
@@ -442,6 +472,59 @@ def test_a_client_who_gives_his_phone_later_is_the_same_client_in_chat_call_and_
     product.play("answered_call", client_phone=NEW_PHONE)
     product.play("offline_request", client_phone=NEW_PHONE)
     assert len(sent(product, "crm.item.add")) == 1
+
+
+KEYS = {
+    "phone": {"visitor_phone_number": NEW_PHONE},
+    "email": {"visitor_email": "sergey@example.com"},
+    "visitor": {"visitor_id": 7200099999},
+}
+
+
+@pytest.mark.parametrize(("first", "then"), [(first, then) for first in KEYS for then in KEYS if first != then])
+def test_what_a_client_is_known_by_leads_from_one_to_the_other(product: Product, first: str, then: str):
+    """A request tells two of what he is known by, the next one the first only, the last one the second only."""
+    for kind in ("chat", "request"):
+        set_options(product, kind, without_contacts=True)
+    product.sandbox.faults.crm_search_lag_seconds = 3600
+    nobody = {"visitor_phone_number": "", "visitor_email": "", "visitor_id": None}
+    for number, known in enumerate((KEYS[first] | KEYS[then], KEYS[first], KEYS[then])):
+        body = {"event": "offline_message", "offline_message_id": 450009000 + number, "visitor_message": "Жду"}
+        tell(product, body | nobody | known | {"notification_time": f"2026-03-16 10:1{number}:00"})
+        product.pass_time(6)
+    assert set(Communication.objects.values_list("state", flat=True)) == {State.DONE}
+    assert len(sent(product, "crm.item.add")) == 1
+
+
+def test_a_client_of_a_messenger_who_calls_after_he_has_given_his_phone_is_the_same(product: Product):
+    product.sandbox.faults.crm_search_lag_seconds = 3600
+    wishes: dict[str, Any] = {"channel_id": 28002, "messenger_user": "wa-77"}
+    report_chat(product, product.play("chat_finished", client_phone="", **wishes))
+    again = product.sandbox.tell("chat_finished", client_phone=NEW_PHONE, default_bodies=True, **wishes)
+    again.post([1, 2])
+    report_chat(product, again)
+    product.play("answered_call", client_phone=NEW_PHONE)
+    product.play("offline_request", client_phone=NEW_PHONE)
+    assert len(sent(product, "crm.item.add")) == 1
+    assert set(Communication.objects.values_list("state", flat=True)) == {State.DONE}
+
+
+def test_a_client_who_has_called_is_the_same_in_a_chat_that_gives_his_phone(product: Product):
+    product.sandbox.faults.crm_search_lag_seconds = 3600
+    product.play("answered_call", client_phone=NEW_PHONE)
+    report_chat(product, product.play("chat_finished", client_phone=NEW_PHONE))
+    assert len(sent(product, "crm.item.add")) == 1
+    assert told(product).state == State.DONE
+
+
+def test_an_object_that_was_deleted_is_nobody_any_more(product: Product):
+    set_options(product, "chat", without_contacts=True)
+    wishes: dict[str, Any] = {"client_phone": "", "channel_id": 28002, "messenger_user": "wa-77"}
+    report_chat(product, product.play("chat_finished", **wishes))
+    crm = product.sandbox.portal.crm
+    del crm.items[1][max(crm.items[1])]
+    report_chat(product, product.play("chat_finished", **wishes))
+    assert (len(sent(product, "crm.item.add")), told(product).state) == (2, State.DONE)
 
 
 # --- 6. the responsible ---------------------------------------------------------------------------------------------
