@@ -168,13 +168,23 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"masked": {"()": "integration.masking.MaskingFilter"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["masked"]}},
+    "formatters": {
+        "line": {"()": "integration.logs.LineFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {"()": "integration.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line" if DEBUG else "json",
+            "filters": ["masked"],
+        },
+        "mail": {"()": "integration.logs.MailOnce", "level": "ERROR", "formatter": "line", "filters": ["masked"]},
+    },
     "loggers": {
         # Its own handlers would print and mail addresses of hooks with the secret in them, past our filter.
         "django": {"handlers": [], "propagate": True},
         # It warns of every private address before ours look whether that one is allowed.
         "requests_hardened": {"level": "ERROR"},
     },
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "root": {"handlers": ["console"] if DEBUG else ["console", "mail"], "level": LOG_LEVEL},
 }

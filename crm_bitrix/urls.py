@@ -4,4 +4,5 @@ from crm_bitrix import views
 
 urlpatterns = [
     path("bitrix24/events/", views.portal_events, name="bitrix24-events"),
+    path("metrics", views.metrics, name="metrics"),
 ]

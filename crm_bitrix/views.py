@@ -1,12 +1,16 @@
-"""The address that portals send their events to."""
+"""The addresses that portals and monitoring systems call."""
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from crm_bitrix.application_events import take_event
+from crm_bitrix.metrics import exposition
 from integration import edge
 
 FORM = "application/x-www-form-urlencoded"
@@ -27,5 +31,20 @@ def portal_events(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=int(take_event(request.body, address=edge.address_of(request))))
     except RequestDataTooBig:
         return HttpResponse(status=413)
+    except DatabaseError:
+        return HttpResponse(status=503)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures for Prometheus, for whoever brings `Authorization: Bearer <METRICS_TOKEN>`.
+
+    404 without the token, or where none is set: nobody needs to know that there is something here.
+    """
+    token = settings.METRICS_TOKEN
+    if not token or not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {token}"):
+        return HttpResponse(status=404)
+    try:
+        return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
     except DatabaseError:
         return HttpResponse(status=503)

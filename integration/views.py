@@ -1,10 +1,13 @@
 """The addresses that machines call: plain views, no session, no parsing, an answer at once."""
 
 from datetime import timedelta
+from functools import cache
 from uuid import UUID
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -40,7 +43,8 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
-    """The service can do its work: 200 with everything that was checked, 503 when the database is away.
+    """The service can do its work: 200 with everything that was checked, 503 when the database is away, or older than
+    the code that runs.
 
     `tick` and `queue` say how many seconds ago they last gave a sign of life, null = never; more than a minute means
     that nobody wakes the lanes, or that nobody works on them.
@@ -54,6 +58,18 @@ def readyz(_request: HttpRequest) -> HttpResponse:
         unread = late.count()
     except DatabaseError:
         return JsonResponse({"database": "away"}, status=503)
+    if not _is_migrated():
+        return JsonResponse({"database": "not migrated"}, status=503)
     ages = {name: round((now - at).total_seconds()) for name, at in signs.items() if at}
     told = {"tick": ages.get("tick"), "queue": ages.get("heartbeat"), "unread_for_a_minute": unread}
     return JsonResponse({"database": "ok", **told})
+
+
+@cache
+def _migrations() -> set[tuple[str, str]]:
+    return set(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)
+
+
+def _is_migrated() -> bool:
+    """Say whether every migration of the code has been applied; newer ones, of a release that is coming, do no harm."""
+    return _migrations() <= set(MigrationRecorder(connection).applied_migrations())
