@@ -27,10 +27,12 @@ def text_of(document: str) -> str:
     return (ROOT / document).read_text()
 
 
+APPS = ("config", "integration", "crm_bitrix", "telephony", "chats", "settings_ui")
+
+
 @cache
-def sources() -> str:
-    """All code of the product and of the tests."""
-    names = ("config", "integration", "crm_bitrix", "telephony", "chats", "settings_ui", "tests")
+def sources(*names: str) -> str:
+    """All code of these folders."""
     return "\n".join(path.read_text() for name in names for path in sorted(ROOT.glob(f"{name}/**/*.py")))
 
 
@@ -75,7 +77,7 @@ def test_every_variable_of_the_environment_is_told_to_the_operator():
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_test_that_a_document_names_exists(document):
     named = set(re.findall(r"`(test_\w+)`", text_of(document)))
-    assert [name for name in sorted(named) if f"def {name}(" not in sources()] == []
+    assert [name for name in sorted(named) if f"def {name}(" not in sources("tests")] == []
 
 
 def test_every_promise_names_the_file_that_has_its_test():
@@ -150,3 +152,12 @@ def test_the_table_of_models_is_complete():
     }
     real = {app: {model.__name__ for model in apps.get_app_config(app).get_models()} for app in told}
     assert told == real
+
+
+def test_every_file_that_the_code_names_exists():
+    named = re.findall(
+        r"\b((?:docs|tests|config|integration|crm_bitrix|telephony|chats|settings_ui)/[\w/.-]+\.(?:md|py|json))",
+        sources(*APPS),
+    )
+    assert len(named) > 10
+    assert [name for name in sorted(set(named)) if not (ROOT / name).exists()] == []
