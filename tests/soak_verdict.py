@@ -130,7 +130,8 @@ def _duplicates(sandbox: Sandbox) -> Iterator[str]:
     ours = [(TYPES[number], item) for number, rows in portal.crm.items.items() for item in rows.values()]
     ours = [(name, item) for name, item in ours if item.get("originId")]
     yield from _twice("entity", [(name, item["originId"]) for name, item in ours])
-    yield from _twice("client", [key for name, item in ours for key in _client_keys(name, item)])
+    for line in _twice("client", [key for name, item in ours for key in _client_keys(name, item)]):
+        yield "\n          ".join([line, *_how_it_came(ours, phone=line.split("'")[3])])
     calls = portal.telephony.statistics.values()
     yield from _twice("call", [row["EXTERNAL_CALL_ID"] for row in calls if row["EXTERNAL_CALL_ID"]])
     activities = portal.crm.activities.values()
@@ -138,6 +139,17 @@ def _duplicates(sandbox: Sandbox) -> Iterator[str]:
     yield from _twice("comment", [_mark(row) for row in _comments(sandbox)])
     yield from _twice("message", [(row["tag"], row["user_id"]) for row in portal.notifications if row["tag"]])
     yield from _twice("dial", [dial["external_id"] for dial in sandbox.uis.dials.values()])
+
+
+def _how_it_came(ours: list[tuple[str, dict[str, Any]]], *, phone: str) -> Iterator[str]:
+    """The steps that led to each of the objects of one client: what a duplicate is understood by."""
+    from crm_bitrix.models import CrmAction
+
+    for name, item in ours:
+        if any(row["value"] == phone for row in item.get("fm") or []):
+            made = CrmAction.objects.filter(method="crm.item.add", result__id=item["id"], creates=name).first()
+            steps = made and f"{made.communication} sent {made.sent_at}, done {made.done_at}"
+            yield f"{name} {item['id']} of {item['originId']} at {item['createdTime']}: {steps}"
 
 
 def _client_keys(name: str, item: dict[str, Any]) -> list[tuple[str, str]]:
