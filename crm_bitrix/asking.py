@@ -94,9 +94,10 @@ class Steps:
     def _ask(self, questions: Mapping[str, Question]) -> Mapping[str, Answer]:
         """Ask all, in as few requests as hold them. When they do not fit into one, only what is certainly needed is
         asked: what is found is then asked for by its number."""
+        links = self._links(questions.values())
         is_crowded = sum(len(question.commands) for question in questions.values()) > batch.LIMIT
         asked = [question.certain if is_crowded else question for question in questions.values() if question.commands]
-        answers = {name: Answer({}, self._links(one)) for name, one in questions.items() if not one.commands}
+        answers = {name: Answer({}, links(one)) for name, one in questions.items() if not one.commands}
         told: list[Answer] = []
         for request in batch.pack(asked):
             self.before_request()
@@ -109,14 +110,17 @@ class Steps:
             _raise_for_whole(results.values())
             for number, question in enumerate(request):
                 part = {name: results.get(f"q{number}_{name}", UNANSWERED) for name, _command in question.commands}
-                told.append(Answer(part, self._links(question)))
+                told.append(Answer(part, links(question)))
         return answers | dict(zip((name for name, one in questions.items() if one.commands), told, strict=True))
 
-    def _links(self, question: Question) -> tuple[tuple[str, int], ...]:
-        if not question.client_keys:
-            return ()
-        links = ClientLink.objects.filter(portal=self.client.portal, key__in=question.client_keys)
-        return tuple(links.values_list("object_type", "object_id"))
+    def _links(self, questions: Iterable[Question]) -> Callable[[Question], tuple[tuple[str, int], ...]]:
+        """What tells the objects that we remember for the client of a question; one query for all of them."""
+        keys = {key for question in questions for key in question.client_keys}
+        rows = ClientLink.objects.filter(portal=self.client.portal, key__in=keys) if keys else ClientLink.objects.none()
+        remembered: dict[str, list[tuple[str, int]]] = {}
+        for key, kind, number in rows.order_by("pk").values_list("key", "object_type", "object_id"):
+            remembered.setdefault(key, []).append((kind, number))
+        return lambda question: tuple(link for key in question.client_keys for link in remembered.get(key, ()))
 
 
 def _raise_for_whole(results: Iterable[Json | Refusal]) -> None:

@@ -5,32 +5,29 @@ Where an event comes from says who reads it: UIS and its reports tell of communi
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db import transaction
-from django.db.models import Q
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from crm_bitrix.call_requests import read_request
 from crm_bitrix.events import read_event
-from crm_bitrix.models import CrmAction
 from crm_bitrix.php_form import BadForm
 from crm_bitrix.serving import serving_credential
+from crm_bitrix.taking_in import absorb, begin, hold_requested, take_in
 from integration.events import BadPayload, RawEvent, read_notification
 from integration.inbox import KINDS, URGENT_EVENTS
-from integration.models import Communication, Credential, InboxEvent, Portal, State
-from integration.rules.observations import Observation, join, merge
+from integration.models import Communication, Credential, InboxEvent, Portal
+from integration.rules.observations import Observation
 
 AT_ONCE = 200
-HOLD = timedelta(seconds=10)
-"""How long a new communication that may be one we have asked UIS for waits for UIS's answer."""
+_CLOSE = "UPDATE integration_inboxevent SET name = %s, communication_id = %s, folded_at = %s, error = %s WHERE id = %s"
 
-REQUEST_OPEN = timedelta(minutes=2)
-"""How long after a request of the portal UIS may still begin what was asked for."""
-
-HELD = "ждёт, не его ли заказали из портала: ответ UIS на заказ ещё не пришёл"
+_Key = tuple[int, str, str]
+_Closed = tuple[InboxEvent, Communication | None, str]
 
 log = logging.getLogger(__name__)
 
@@ -44,35 +41,111 @@ class Told:
     is_request: bool = False
 
 
-def unread(portal: Portal) -> Q:
-    """The events of a portal's channels that nobody has folded yet, as a condition."""
-    channels = [f"b24:{portal.pk}", *(credential.channel for credential in portal.credentials.all())]
-    return Q(channel__in=channels, folded_at__isnull=True)
+def channels_of(portal: Portal) -> dict[str, Credential | None]:
+    """The channels whose events are this portal's, each with its credential; None for the portal's own."""
+    return {f"b24:{portal.pk}": None, **{credential.channel: credential for credential in portal.credentials.all()}}
 
 
-def fold(portal: Portal) -> None:
-    """Read the unread events of a portal, oldest first, each in its own transaction: one that cannot be read stays
-    visible with its error, and the others go on."""
-    credentials = {credential.channel: credential for credential in portal.credentials.all()}
-    for event in InboxEvent.objects.filter(unread(portal)).order_by("id")[:AT_ONCE]:
-        try:
-            with transaction.atomic():
-                fold_event(event, portal, credentials.get(event.channel))
-        except Exception:
-            log.exception("event %s cannot be folded", event.pk)
-            _close(event, error="внутренняя ошибка при чтении, см. журнал сервера")
+def _unread(channels: Iterable[str]) -> QuerySet[InboxEvent]:
+    return InboxEvent.objects.filter(channel__in=list(channels), folded_at__isnull=True)
+
+
+def fold(portal: Portal, channels: Mapping[str, Credential | None]) -> None:
+    """Read the unread events of these channels, oldest first.
+
+    1. What UIS tells is taken in together, in one transaction: an event costs no query of its own.
+    2. What has to do with a request of the portal's – and everything, if the first step goes wrong – is taken in one
+       by one, each in its own transaction: one that cannot be read stays visible with its error, the others go on.
+    """
+    events = list(_unread(channels).order_by("id")[:AT_ONCE])
+    taken: set[int] = set()
+    try:
+        with transaction.atomic():
+            taken = _fold_together(events, channels)
+    except Exception:
+        log.exception("%s events cannot be folded together", len(events))
+    for event in events:
+        if event.pk not in taken:
+            _fold_alone(event, portal, channels[event.channel])
+
+
+def _fold_alone(event: InboxEvent, portal: Portal, credential: Credential | None) -> None:
+    try:
+        with transaction.atomic():
+            fold_event(event, portal, credential)
+    except Exception:
+        log.exception("event %s cannot be folded", event.pk)
+        _close_together([(event, None, "внутренняя ошибка при чтении, см. журнал сервера")])
+
+
+def _fold_together(events: Sequence[InboxEvent], channels: Mapping[str, Credential | None]) -> set[int]:
+    """Take in what UIS tells of communications that nobody has asked for; the ids of the events that are read now."""
+    told = [(event, *_read(event, credential)) for event in events if (credential := _plain(event, channels))]
+    known = _known(tuple(one for _event, one, _error in told if one))
+    begun: dict[_Key, Communication] = {}
+    changed: dict[_Key, set[str]] = {}
+    closed: list[_Closed] = [(event, None, error) for event, one, error in told if one is None]
+    for event, one, _error in told:
+        if one is None:
+            continue
+        key = _key_of(one)
+        communication = known.get(key) or begun.get(key)
+        its_request = communication.external_id if communication else ""
+        if not one.observed.uis_id or one.observed.external_id not in ("", its_request):
+            continue
+        if communication is None:
+            communication = begun[key] = begin(one.observed, one.credential)
+        changed.setdefault(key, set()).update(absorb(communication, one.observed))
+        closed.append((event, communication, ""))
+    hold_requested(begun.values())
+    for communication in begun.values():
+        communication.save()
+    for key in changed.keys() & known.keys():
+        if changed[key]:
+            known[key].save(update_fields=changed[key])
+    _close_together(closed)
+    return {event.pk for event, _communication, _error in closed}
+
+
+def _plain(event: InboxEvent, channels: Mapping[str, Credential | None]) -> Credential | None:
+    """The credential of an event that UIS sent; None for what the portal asked for and what UIS said to that."""
+    return channels[event.channel] if event.source in (InboxEvent.Source.UIS, InboxEvent.Source.REPORT) else None
+
+
+def _key_of(told: Told) -> _Key:
+    return told.credential.pk, told.observed.kind, told.observed.uis_id
+
+
+def _known(told: Sequence[Told]) -> dict[_Key, Communication]:
+    """The communications that are told of and stored already, in one query."""
+    ids, owners = {one.observed.uis_id for one in told} - {""}, {one.credential.pk for one in told}
+    stored = Communication.objects.filter(credential__in=owners, uis_id__in=ids) if ids else ()
+    return {(one.credential_id, one.kind, one.uis_id): one for one in stored}
 
 
 def fold_event(event: InboxEvent, portal: Portal, credential: Credential | None) -> None:
     """Take one event into its communication. `credential` is that of its channel, None for the portal's own."""
+    told, error = _read(event, credential) if credential else _read_request(event, portal)
+    communication = None
+    if told is not None:
+        try:
+            communication = take_in(told.observed, told.credential, is_request=told.is_request)
+        except BadPayload as unknown:
+            error = f"не читается: {unknown}"
+    _close_together([(event, communication, error)])
+
+
+def _read(event: InboxEvent, credential: Credential) -> tuple[Told | None, str]:
+    """What an event of UIS's tells, else why it tells us nothing."""
+    return _explained(event, lambda: _READERS[event.source](event, credential))
+
+
+def _explained(event: InboxEvent, read: Callable[[], Told | None]) -> tuple[Told | None, str]:
     try:
-        told = _READERS[event.source](event, credential) if credential else _read_request(event, portal)
-        if told is not None:
-            event.communication = _take_in(told.observed, told.credential, is_request=told.is_request)
+        told = read()
     except (BadPayload, BadForm) as error:
-        _close(event, error=f"не читается: {error}")
-        return
-    _close(event, error="" if told else f"не поддерживается: {event.name or 'событие не названо'}")
+        return None, f"не читается: {error}"
+    return told, "" if told else f"не поддерживается: {event.name or 'событие не названо'}"
 
 
 def _read_told(event: InboxEvent, credential: Credential) -> Told | None:
@@ -100,8 +173,12 @@ _READERS: Mapping[str, Callable[[InboxEvent, Credential], Told | None]] = {
 }
 
 
-def _read_request(event: InboxEvent, portal: Portal) -> Told | None:
-    """What the portal asks for, and which credential serves it. Raises BadForm, BadPayload."""
+def _read_request(event: InboxEvent, portal: Portal) -> tuple[Told | None, str]:
+    """What the portal asks for and which credential serves it, else why nothing is done."""
+    return _explained(event, lambda: _requested(event, portal))
+
+
+def _requested(event: InboxEvent, portal: Portal) -> Told | None:
     told = read_event(bytes(event.body))
     event.name = told.name[:60]
     request = read_request(told, portal_id=portal.pk, received_at=event.received_at)
@@ -119,104 +196,20 @@ def observe(raw: RawEvent, credential: Credential, *, received_at: datetime) -> 
     return kind.parse(raw, zone=credential.zone, received_at=received_at) if kind else None
 
 
-def _close(event: InboxEvent, *, error: str = "") -> None:
-    event.folded_at, event.error = timezone.now(), error[:500]
-    event.save(update_fields=["name", "communication", "folded_at", "error"])
+def _close_together(closed: Sequence[_Closed]) -> None:
+    """Note which communication events belong to, or why they belong to none."""
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    rows = [
+        (event.name, communication.pk if communication else None, now, error[:500], event.pk)
+        for event, communication, error in closed
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(_CLOSE, rows)
 
 
-def _take_in(observed: Observation, credential: Credential, *, is_request: bool = False) -> Communication:
-    """Merge an observation into its communication and make that due, unless it tells nothing new."""
-    communication, is_new = _place(observed, credential, is_request=is_request)
-    if is_request and not is_new:
-        return communication
-    facts, ranks = merge(communication.facts, communication.facts_rank, observed)
-    if facts == communication.facts and not is_new:
-        return communication
-    now = timezone.now()
-    if facts.get("end") != communication.facts.get("end"):
-        communication.report_at = now  # over, perhaps once more: its report is to be asked for
-    communication.facts, communication.facts_rank = facts, ranks
-    communication.direction = observed.direction or communication.direction
-    communication.client_phone = observed.client_phone or communication.client_phone
-    communication.client_keys = sorted({*communication.client_keys, *observed.client_keys})
-    communication.started_at = min(communication.started_at, observed.at)
-    communication.rank_at = now - timedelta(minutes=KINDS[observed.kind].urgency(facts))
-    communication.due_at = _held_until(communication, is_new=is_new, now=now) or now
-    communication.save()
-    return communication
-
-
-def _place(observed: Observation, credential: Credential, *, is_request: bool) -> tuple[Communication, bool]:
-    """The communication that an observation belongs to, and whether it is new: by the id that we gave UIS with our
-    request, else by UIS's own. Raises BadPayload for an answer to a request that we do not know."""
-    same = Communication.objects.filter(credential=credential, kind=observed.kind)
-    defaults = {"portal": credential.portal, "started_at": observed.at}
-    if is_request:
-        return Communication.objects.get_or_create(
-            external_id=observed.external_id,
-            defaults={**defaults, "credential": credential, "kind": observed.kind},
-        )
-    asked = same.filter(external_id=observed.external_id).first() if observed.external_id else None
-    if asked is not None and _is_one(asked, observed.uis_id):
-        return asked, False
-    if not observed.uis_id:
-        raise BadPayload("it answers a request that is not known")
-    return Communication.objects.get_or_create(
-        credential=credential, kind=observed.kind, uis_id=observed.uis_id, defaults=defaults
-    )
-
-
-def _is_one(asked: Communication, uis_id: str) -> bool:
-    """Say whether what was asked for is what UIS tells of by this id, and make it one if it is.
-
-    What UIS told of it before we knew is taken over. If that has been carried over meanwhile it goes on by itself, and
-    the request learns of it: two would be one too many.
-    """
-    if asked.uis_id or not uis_id:
-        return uis_id in ("", asked.uis_id)
-    other = Communication.objects.filter(credential=asked.credential_id, kind=asked.kind, uis_id=uis_id).first()
-    if other is not None and other.actions.exclude(state=CrmAction.State.PLANNED).exists():
-        if asked.facts.get("told_as") != uis_id:
-            asked.facts = {**asked.facts, "told_as": uis_id}
-            asked.due_at = timezone.now()
-            asked.save(update_fields=["facts", "due_at"])
-        return False
-    if other is not None:
-        asked.facts, asked.facts_rank = join(asked.facts, asked.facts_rank, other.facts, other.facts_rank)
-        other.events.update(communication=asked)
-        other.delete()
-    asked.uis_id, asked.due_at = uis_id, timezone.now()
-    asked.save(update_fields=["facts", "facts_rank", "uis_id", "due_at"])
-    return True
-
-
-def _held_until(communication: Communication, *, is_new: bool, now: datetime) -> datetime | None:
-    """Until when a communication is not decided because it may be one that was asked for; None when it may not.
-
-    UIS's first word of a call that we have asked for names no id of ours, and may come before its answer.
-    """
-    if communication.reason == HELD and communication.state == State.WAITING:
-        return max(communication.due_at or now, now)
-    if not (is_new and communication.uis_id and communication.client_phone):
-        return None
-    requests = Communication.objects.filter(
-        credential=communication.credential_id,
-        kind=communication.kind,
-        client_phone=communication.client_phone,
-        uis_id="",
-        finished_at__isnull=True,
-        started_at__gte=now - REQUEST_OPEN,
-    ).exclude(external_id="")
-    may_be = KINDS[communication.kind].may_be
-    if not any(may_be(request.facts, communication.facts) for request in requests):
-        return None
-    communication.state, communication.reason = State.WAITING, HELD
-    return now + HOLD
-
-
-def has_urgent(portal: Portal) -> bool:
-    """Say whether one of the newest unread events is about a ringing phone."""
-    for event in InboxEvent.objects.filter(unread(portal)).order_by("-id")[:20]:
+def has_urgent(channels: Iterable[str]) -> bool:
+    """Say whether one of the newest unread events of these channels is about a ringing phone."""
+    for event in _unread(channels).order_by("-id")[:20]:
         try:
             if read_notification(event.query, bytes(event.body)).name in URGENT_EVENTS:
                 return True

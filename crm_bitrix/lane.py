@@ -63,11 +63,12 @@ def _work_on(name: str) -> bool:
 
 
 def _drain(name: str, token: str, until: float) -> None:
-    kind = _kind(name)
+    kind, is_fresh = _kind(name), True
     while time.monotonic() < until and has_due(name):
-        if not lanes.hold(name, token):
+        if not (is_fresh or lanes.hold(name, token)):
             raise LeaseLost
         kind.round(name, token)
+        is_fresh = False
 
 
 def _owner_id(name: str) -> int:

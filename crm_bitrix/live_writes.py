@@ -15,7 +15,7 @@ from django.utils import timezone
 from crm_bitrix import payloads
 from crm_bitrix.actions import METHODS, Action, Command, Json
 from crm_bitrix.live_checks import Check, Finding, Probe, judged
-from crm_bitrix.rounds import UNCERTAIN
+from crm_bitrix.due import UNCERTAIN
 
 NAME = "UIS: check of the portal, may be deleted"
 PHONE, LINE = "+70000000000", "70000000001"
@@ -96,7 +96,7 @@ def check_registration(probe: Probe) -> Finding:
     return judged(first == again, f"repeated it {told}; on another line {line}")
 
 
-CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[Check[Probe], ...] = (
     Check("P1", "a call registered twice", "a retry of a lost answer shows a second card", check_registration),
     Check("P7", "search by origin", "an answer lost in this time would make a second object", check_search),
     Check("P14", "length of a comment", "conversations have to be cut shorter", check_comment),

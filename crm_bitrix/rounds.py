@@ -14,6 +14,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Prefetch
@@ -23,22 +24,22 @@ from crm_bitrix import asking, sending, synchronise
 from crm_bitrix.actions import Action, dump_params
 from crm_bitrix.batch import LIMIT
 from crm_bitrix.client import Client
+from crm_bitrix.due import UNCERTAIN
 from crm_bitrix.errors import Cause, PortalError
-from crm_bitrix.fold import fold, has_urgent
+from crm_bitrix.fold import channels_of, fold, has_urgent
 from crm_bitrix.lane import LeaseLost, portal_of
 from crm_bitrix.models import CrmAction
 from crm_bitrix.resting import rest
 from crm_bitrix.work import Work
 from integration import lanes
 from integration.inbox import KINDS
-from integration.models import Communication, InboxEvent, Lane, Portal, State
+from integration.models import Communication, Lane, Portal, State
 
 AT_ONCE = 50
 WAVE = 20
 """Actions of one request: few are lost from sight together when its answer is. While requests are scarce – the bucket
 is fuller than `SCARCE` – a request carries as many as the portal takes."""
 SCARCE = 15.0
-UNCERTAIN = timedelta(seconds=5)
 ATTEMPTS = 4
 BACK_OFF_SECONDS = (30, 120, 600)
 
@@ -53,6 +54,7 @@ class Round:
     token: str
     portal: Portal
     client: Client
+    channels: frozenset[str]
 
     def hold(self) -> None:
         """Prolong the lease before a request. Raises LeaseLost."""
@@ -60,33 +62,12 @@ class Round:
             raise LeaseLost
 
 
-def due_portals(now: datetime, portal_id: int | None) -> set[int]:
-    """The portals with unread events, due communications or outcomes to clear up, none of them on hold.
-
-    With `portal_id` only whether that one is among them.
-    """
-    portals = Portal.objects.filter(hold_reason="", uninstalled_at__isnull=True)
-    if portal_id is not None:
-        portals = portals.filter(pk=portal_id)
-    channels = InboxEvent.objects.filter(folded_at__isnull=True).order_by().values_list("channel", flat=True)
-    unread = set(channels.distinct())
-    owners = portals.values_list("pk", "credentials__pk")
-    due = {portal for portal, credential in owners if {f"b24:{portal}", f"uis:{credential}"} & unread}
-    if portal_id in due:
-        return due
-    waiting = Communication.objects.filter(due_at__lte=now, portal__in=portals)
-    uncertain = CrmAction.objects.filter(
-        state=CrmAction.State.SENT, sent_at__lte=now - UNCERTAIN, communication__portal__in=portals
-    )
-    due |= set(waiting.order_by().values_list("portal_id", flat=True).distinct())
-    return due | set(uncertain.order_by().values_list("communication__portal_id", flat=True).distinct())
-
-
 def live_round(name: str, token: str) -> None:
     """One round. A failure that is not a communication's own lets the lane rest; everything stays as it is."""
     portal = portal_of(name)
-    fold(portal)
-    current = Round(Lane.objects.get(name=name), token, portal, Client(portal))
+    channels = channels_of(portal)
+    fold(portal, channels)
+    current = Round(Lane.objects.get(name=name), token, portal, Client(portal), frozenset(channels))
     works = pick(current)
     try:
         works = resolve(current, works)
@@ -97,7 +78,8 @@ def live_round(name: str, token: str) -> None:
         if send(current, decided):
             for work in decided:
                 close(work)
-        lanes.settle(name)
+        if current.lane.is_troubled:
+            lanes.settle(name)
     except PortalError as error:
         if error.cause == Cause.UNKNOWN and current.lane.is_single and works:
             suspect(current, works[0], error)
@@ -124,6 +106,7 @@ def pick(current: Round) -> list[Work]:
         if communication.pk in works or keys & taken or len(works) >= max(limit, len(uncertain)):
             continue
         taken |= keys
+        communication.portal = current.portal
         works[communication.pk] = Work(communication, communication.due_at, communication.loaded_actions)
     return list(works.values())
 
@@ -173,23 +156,33 @@ def _is_written(work: Work) -> bool:
 
 
 def write(work: Work) -> None:
-    """Save the plan of a communication: what was planned before and is not done gives way to it."""
+    """Save the plan of a communication: what was planned before and is not done gives way to it.
+
+    What is saved already costs no query.
+    """
     plan, communication = work.plan, work.communication
     assert plan is not None  # noqa: S101 - decide() keeps only those with a plan
     kept = [*work.in_state(CrmAction.State.DONE), *filter(sending.is_given_up, work.actions)]
     known = {action.key for action in kept}
+    outdated = [action.pk for action in work.actions if action.key not in known]
     rows = [_row(communication, seq, action) for seq, action in enumerate(plan.actions) if action.key not in known]
+    learned: dict[str, Any] = {
+        "responsible_id": plan.responsible_id or communication.responsible_id,
+        "revision": communication.credential.revision,
+        "facts": {**communication.facts, **plan.learned},
+    }
+    if rows or plan.state != communication.state:
+        learned["trace"] = [*communication.trace, *plan.trace][-200:]
+    changed = {name: value for name, value in learned.items() if getattr(communication, name) != value}
     with transaction.atomic():
-        outdated = communication.actions.filter(state__in=[CrmAction.State.PLANNED, CrmAction.State.FAILED])
-        outdated.exclude(key__in=known).delete()
+        if outdated:
+            CrmAction.objects.filter(pk__in=outdated).delete()
         CrmAction.objects.bulk_create(rows)
-        if rows or plan.state != communication.state:
-            communication.trace = [*communication.trace, *plan.trace][-200:]
-        communication.responsible_id = plan.responsible_id or communication.responsible_id
-        communication.revision = communication.credential.revision
-        communication.facts = {**communication.facts, **plan.learned}
-        communication.save(update_fields=["trace", "responsible_id", "revision", "facts"])
+        if changed:
+            Communication.objects.filter(pk=communication.pk).update(**changed)
         KINDS[communication.kind].keep(communication, plan)
+    for name, value in changed.items():
+        setattr(communication, name, value)
     work.actions = [*kept, *rows]
 
 
@@ -212,10 +205,11 @@ def send(current: Round, works: Sequence[Work]) -> bool:
     Raises PortalError when a wave failed as a whole: nothing of it has happened, or its outcome is unknown.
     """
     while True:
-        ready = list(_ready(current.portal, works))[: _wave(current)]
+        ready = list(_ready(current.portal, works))
         if not ready:
             return True
-        if not any(work.is_urgent for work, _action in ready) and has_urgent(current.portal):
+        ready = ready[: _wave(current)]
+        if not any(work.is_urgent for work, _action in ready) and has_urgent(current.channels):
             return False
         current.hold()
         sending.send_wave(current.client, ready)

@@ -116,13 +116,13 @@ def finish(portal: Portal, action: CrmAction, result: Mapping[str, Json], client
     """The action is done. What it has created is remembered for its client in the same transaction."""
     _save(action, state=CrmAction.State.DONE, done_at=timezone.now(), result=dict(result), error="")
     if action.creates:
-        for key in client_keys:
-            ClientLink.objects.update_or_create(
-                portal=portal,
-                key=key,
-                object_type=action.creates,
-                defaults={"object_id": result["id"], "at": timezone.now()},
-            )
+        made = {"portal": portal, "object_type": action.creates, "object_id": result["id"], "at": timezone.now()}
+        ClientLink.objects.bulk_create(
+            [ClientLink(key=key, **made) for key in client_keys],
+            update_conflicts=True,
+            unique_fields=["portal", "key", "object_type"],
+            update_fields=["object_id", "at"],
+        )
 
 
 def fail(action: CrmAction, error: str) -> None:

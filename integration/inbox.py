@@ -112,7 +112,7 @@ class LaneKind:
 
 
 LANES: Mapping[str, LaneKind] = {
-    "b24:{}:live": LaneKind("crm_bitrix.rounds.live_round", "crm_bitrix.rounds.due_portals"),
+    "b24:{}:live": LaneKind("crm_bitrix.rounds.live_round", "crm_bitrix.due.due_portals"),
     "b24:{}:bulk": LaneKind("telephony.records.bulk_round", "telephony.records.due_portals"),
     "uis:{}": LaneKind("integration.reports.uis_round", "integration.reports.due_credentials"),
 }

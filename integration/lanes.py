@@ -107,7 +107,7 @@ def wait(name: str, *, until: datetime, reason: str) -> None:
 def settle(name: str) -> None:
     """Note a round without failure."""
     lane = Lane.objects.get(name=name)
-    if not (lane.failures or lane.is_single or lane.pause_reason):
+    if not lane.is_troubled:
         return
     clean = lane.clean_rounds + 1
     Lane.objects.filter(name=name).update(

@@ -709,7 +709,7 @@ def test_a_lane_killed_anywhere_still_dials_a_click_once(
     before = product.sandbox.portal.counts()
     with monkeypatch.context() as patch:
         count = itertools.count()
-        for name in ("_take_in", "_close"):
+        for name in ("take_in", "_close_together"):
             patch.setattr(f"crm_bitrix.fold.{name}", dying(getattr(fold, name), count, place))
         for name in ("write", "close"):
             patch.setattr(f"crm_bitrix.rounds.{name}", dying(getattr(rounds, name), count, place))

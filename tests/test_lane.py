@@ -90,8 +90,9 @@ class TestKillPoints:
             monkeypatch.setattr(module, name, wrapped)
 
         around(remote, "request", after=True)
-        around(fold, "_take_in", after=True)
-        around(fold, "_close", after=True)
+        around(fold, "_fold_together", after=True)
+        around(fold, "absorb", after=True)
+        around(fold, "_close_together", after=True)
         around(rounds, "write", after=True)
         around(rounds, "close", after=True)
         around(sending, "_mark", after=True)

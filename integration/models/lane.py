@@ -25,3 +25,8 @@ class Lane(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_troubled(self) -> bool:
+        """It has failed or rested, and no clean round has been noted since."""
+        return bool(self.failures or self.is_single or self.pause_reason)
