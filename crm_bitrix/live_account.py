@@ -3,14 +3,12 @@
 The numbers are those of docs/verified.md, as in `crm_bitrix.live_checks`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.utils import timezone
 
-from crm_bitrix.live_checks import Finding, Verdict, judged
+from crm_bitrix.live_checks import Check, Finding, Verdict, judged
 from integration import events, notifications, uis_methods
 from integration.models import Credential, InboxEvent
 from integration.uis import Uis, UisError
@@ -20,24 +18,6 @@ READ = 50
 """How many rows of a report, and how many stored notifications, are looked at."""
 
 SHIFT = timedelta(minutes=30)
-
-
-@dataclass(frozen=True)
-class AccountCheck:
-    """One number of docs/verified.md. `meaning`: what follows where it differs."""
-
-    item: str
-    title: str
-    meaning: str
-    run: Callable[[Credential], Finding]
-
-
-def run(check: AccountCheck, credential: Credential) -> Finding:
-    """Run one check; one that brings no answer stays open."""
-    try:
-        return check.run(credential)
-    except UisError as error:
-        return Finding(Verdict.OPEN, f"no answer: {error}")
 
 
 def check_account(credential: Credential) -> Finding:
@@ -105,11 +85,11 @@ def _payload(stored: InboxEvent) -> dict[str, object]:
         return {}
 
 
-CHECKS: tuple[AccountCheck, ...] = (
-    AccountCheck("U3", "bodies of notifications", "what cannot be read is fetched from the reports", check_bodies),
-    AccountCheck("U4", "notifications", "cards come late or never: see the steps in the settings", check_notifications),
-    AccountCheck("U8", "zone of times", "set the zone of the account right, then synchronise", check_zone),
-    AccountCheck("U9", "hosts of recordings", "compare with MEDIA_DOMAINS: others are refused", check_recordings),
-    AccountCheck("U11", "errors of the interfaces", "refusals are taken for silence and repeated", check_errors),
-    AccountCheck("U15", "key and zone", "conditions by time of day look at another hour", check_account),
+CHECKS: tuple[Check[Credential], ...] = (
+    Check("U3", "bodies of notifications", "what cannot be read is fetched from the reports", check_bodies),
+    Check("U4", "notifications", "cards come late or never: see the steps in the settings", check_notifications),
+    Check("U8", "zone of times", "set the zone of the account right, then synchronise", check_zone),
+    Check("U9", "hosts of recordings", "compare with MEDIA_DOMAINS: others are refused", check_recordings),
+    Check("U11", "errors of the interfaces", "refusals are taken for silence and repeated", check_errors),
+    Check("U15", "key and zone", "conditions by time of day look at another hour", check_account),
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from django.utils import timezone
 
@@ -18,12 +19,17 @@ from crm_bitrix.installation import address
 from crm_bitrix.payloads import ENTITY_TYPE_ID
 from integration.models import Portal
 from integration.models.portal import CrmMode
+from integration.uis_errors import UisError
 
 CLOCK_SECONDS = 60
 """By how much the clocks may differ: the portal takes a call for the same one within half an hour of its start."""
 
 ACTIVITY_CODE = "comment"
 """The icon and the logo of our activities, see `crm_bitrix.payloads`."""
+
+
+Subject = TypeVar("Subject")
+"""What a check asks: a `Probe` of a portal, or a credential."""
 
 
 class Verdict(StrEnum):
@@ -54,20 +60,20 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Generic[Subject]):
     """One number of docs/verified.md. `meaning`: what follows where it differs."""
 
     item: str
     title: str
     meaning: str
-    run: Callable[[Probe], Finding]
+    ask: Callable[[Subject], Finding]
 
 
-def run(check: Check, probe: Probe) -> Finding:
+def run(check: Check[Subject], subject: Subject) -> Finding:
     """Run one check; one that brings no answer stays open."""
     try:
-        return check.run(probe)
-    except PortalError as error:
+        return check.ask(subject)
+    except (PortalError, UisError) as error:
         return Finding(Verdict.OPEN, f"no answer: {error}")
 
 
@@ -180,7 +186,7 @@ def check_clock(probe: Probe) -> Finding:
     return judged(apart <= CLOCK_SECONDS, f"{apart:.0f} s apart")
 
 
-CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[Check[Probe], ...] = (
     Check("P5", "mode of the CRM", "synchronise; objects are made for the other mode until then", check_mode),
     Check("P9", "owner of the token", "an administrator has to open the application", check_owner),
     Check("P10", "body of an error", "nothing: the code is shown in the journal as it came", check_errors),

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from crm_bitrix import payloads
 from crm_bitrix.actions import METHODS, Action, Command, Json
-from crm_bitrix.live_checks import Check, Finding, Probe, judged
 from crm_bitrix.due import UNCERTAIN
+from crm_bitrix.live_checks import Check, Finding, Probe, judged
 
 NAME = "UIS: check of the portal, may be deleted"
 PHONE, LINE = "+70000000000", "70000000001"

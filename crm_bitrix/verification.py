@@ -90,7 +90,6 @@ class FramePost:
     """The request with which a portal opens the application: shapes are right, nothing is proved."""
 
     domain: str
-    is_https: bool
     language: str
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
@@ -105,7 +104,6 @@ def read_frame_post(query: Mapping[str, str], form: Mapping[str, str]) -> FrameP
     """Check the shapes of a frame request. Raises Refused(SHAPE)."""
     return FramePost(
         domain=read_domain(query.get("DOMAIN", "")),
-        is_https=query.get("PROTOCOL", "1") != "0",
         language=read_language(query.get("LANG", "")),
         access_token=_matched(_TOKEN, form, "AUTH_ID"),
         refresh_token=_matched(_TOKEN, form, "REFRESH_ID") if form.get("REFRESH_ID") else "",

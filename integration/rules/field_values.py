@@ -96,11 +96,6 @@ class FieldInfo:
         """True for texts and multifields, to which a value can be added."""
         return self.type in TEXT_TYPES or self.kind in MULTIFIELDS
 
-    @property
-    def is_list(self) -> bool:
-        """True if only values of a known list can be written."""
-        return _CONVERTERS.get(self.kind) is _to_item
-
 
 def takes_fact(target: FieldInfo, fact_type: FactType, *, has_table: bool) -> bool:
     """True if a fact of the type can be written into the field, with or without a value table."""

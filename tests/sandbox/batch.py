@@ -7,7 +7,6 @@ from . import php
 
 LIMIT = 50
 SECONDS = 60.0
-NOT_ALLOWED = frozenset({"batch"})
 REFERENCE = re.compile(r"\$(?:result_)?(result|error|total|next|time)(\[\S*)", re.IGNORECASE)
 STEP = re.compile(r"\[([^\]]*)\]")
 

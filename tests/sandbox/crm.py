@@ -10,7 +10,6 @@ from .crm_fields import CONTACT, DEAL, LEAD, TYPE_IDS, camel_name, system_fields
 from .errors import RestError
 
 Item = dict[str, Any]
-MULTI_TYPES = ("PHONE", "EMAIL", "WEB", "IM")
 
 
 def normal_phone(value: Any) -> str:

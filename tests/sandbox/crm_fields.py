@@ -73,7 +73,6 @@ DIRECTORIES = {
     (CONTACT, "typeId"): "CONTACT_TYPE",
     (COMPANY, "typeId"): "COMPANY_TYPE",
 }
-CUSTOM_NAME = re.compile(r"^UF_CRM_\w+$", re.IGNORECASE)
 
 
 @cache

@@ -56,7 +56,7 @@ class Command(BaseCommand):
             yield check.item, check.title, check.meaning, live_checks.run(check, probe)
         for credential in portal.credentials.exclude(uis_key="").order_by("pk"):
             for one in live_account.CHECKS:
-                yield one.item, f"{one.title}, {credential.name}", one.meaning, live_account.run(one, credential)
+                yield one.item, f"{one.title}, {credential.name}", one.meaning, live_checks.run(one, credential)
 
     def _print(self, line: Line) -> None:
         item, title, meaning, finding = line
