@@ -26,6 +26,7 @@ from crm_bitrix.models import CrmAction
 from crm_bitrix.resting import rest
 from integration import lanes, remote
 from integration.models import Communication, Portal
+from integration.upload import FileForm
 from telephony.models import Record
 
 MAX_BYTES = 200 * 1024 * 1024
@@ -153,9 +154,10 @@ def upload(portal: Portal, answer: object, filename: str, file: BinaryIO) -> str
         raise PortalError(Cause.REFUSED, "адрес для загрузки записи ведёт не на портал", code="bad_upload_url")
     file.seek(0)
     field = str(answer.get("fieldName") or "file") if isinstance(answer, dict) else "file"
+    form = FileForm(field, filename, file, mime="audio/mpeg")
     try:
         reply = remote.request(
-            "POST", url, files={field: (filename, file, "audio/mpeg")}, deadline_seconds=TRANSFER_SECONDS
+            "POST", url, data=form, headers={"Content-Type": form.content_type}, deadline_seconds=TRANSFER_SECONDS
         )
     except remote.RemoteError as error:
         raise PortalError(Cause.UNKNOWN, str(error)) from error
