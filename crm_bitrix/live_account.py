@@ -61,8 +61,11 @@ def check_notifications(credential: Credential) -> Finding:
 
 def check_bodies(credential: Credential) -> Finding:
     """Whether everything that came could be read."""
-    bad = [stored.error for stored in _stored(credential) if stored.error]
-    return judged(not bad, f"not readable: {bad[0]}" if bad else f"all of the newest {READ} were readable")
+    stored = _stored(credential)
+    bad = [one.error for one in stored if one.error]
+    if not stored:
+        return Finding(Verdict.OPEN, "not told: no notification has come yet")
+    return judged(not bad, f"not readable: {bad[0]}" if bad else f"all of the newest {len(stored)} were readable")
 
 
 def check_recordings(credential: Credential) -> Finding:
