@@ -9,7 +9,7 @@ PREPARED = @command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11 or newer is
 	exec "$(PYTHON)" tests/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench screenshots soak lint check lock format
+.PHONY: help run test test-fast bench screenshots soak lint check lock audit format
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r name text; do printf '%-18s %s\n' "$$name" "$$text"; done
@@ -32,6 +32,9 @@ screenshots: ## Draw the pictures of the documents anew, with the tests that loo
 soak: ## Hundreds of stories while everything is killed and goes wrong (ARGS="--seed 2 --minutes 4"); ten minutes
 	$(PREPARED) tests.soak $(ARGS)
 
+screenshots: ## Draw the pictures in docs/screenshots anew, in both languages and at both widths
+	$(PREPARED) tests.suite --screenshots $(ARGS)
+
 lint: ## Style and types only
 	$(PREPARED) tests.suite --lint
 
@@ -40,6 +43,9 @@ check: ## Django's checks and missing migrations only
 
 lock: ## Pin every package anew with its hashes, and list their licences
 	$(PREPARED) tests.lock
+
+audit: ## Look the pinned packages up among the known vulnerabilities; says so where that cannot be reached
+	$(PREPARED) tests.audit
 
 format: ## Put the code into the common form
 	$(PREPARED) tests.suite --format

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from integration import __version__
+from integration import __version__, own_address
 from integration.door import take_in
 from integration.models import InboxEvent, Lane
 
@@ -22,8 +22,8 @@ from integration.models import InboxEvent, Lane
 def uis_events(request: HttpRequest, credential_uuid: UUID, secret: str) -> HttpResponse:
     """Take one UIS notification, GET or POST, of any content type.
 
-    200 stored (or seen before) · 404 unknown credential or wrong secret, without a body · 413 more than 1 MB ·
-    503 the database is away, UIS may try again.
+    200 stored (or seen before) · 204 we ourselves have knocked · 404 unknown credential or wrong secret, without a
+    body · 413 more than 1 MB · 503 the database is away, UIS may try again.
     """
     try:
         query = request.META.get("QUERY_STRING", "")
@@ -32,7 +32,9 @@ def uis_events(request: HttpRequest, credential_uuid: UUID, secret: str) -> Http
         return HttpResponse(status=413)
     except DatabaseError:
         return HttpResponse(status=503)
-    return HttpResponse(status=200 if is_open else 404)
+    if is_open:
+        return HttpResponse(status=200)
+    return HttpResponse(status=own_address.ANSWER if own_address.is_knock(secret, credential_uuid) else 404)
 
 
 @require_safe

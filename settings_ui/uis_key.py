@@ -4,7 +4,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from crm_bitrix.connecting import ConnectRefused, give_key, make_empty_credential
+from crm_bitrix.connecting import ConnectRefused, give_key, make_credential, make_empty_credential
 from integration.models import Brand, Credential, Portal
 from integration.notifications import Addresses, rotate_secret
 
@@ -25,6 +25,32 @@ class UisKeyForm(forms.Form):
         if not key.isascii() or not key.isprintable() or " " in key:
             raise forms.ValidationError(_("Это не похоже на ключ API: скопируйте его целиком, без пробелов."))
         return key
+
+
+class NewCredentialForm(UisKeyForm):
+    """Another UIS account of the portal: what to call it, its brand and key."""
+
+    prefix = "new"
+    name = forms.CharField(
+        label=_("Название"),
+        max_length=100,
+        error_messages={"required": _("Назовите учётные данные, чтобы отличать их от других.")},
+    )
+    field_order = ("name", "brand", "key")
+
+
+def add_account(portal: Portal, form: NewCredentialForm) -> tuple[Credential | None, Addresses | None]:
+    """Connect another UIS account; its credential, and the addresses that UIS is to call.
+
+    None, None: the form says what is wrong, nothing was changed.
+    """
+    if not form.is_valid():
+        return None, None
+    try:
+        return make_credential(portal, **form.cleaned_data)
+    except ConnectRefused as error:
+        form.add_error(None, str(error))
+        return None, None
 
 
 def connect_account(portal: Portal, credential: Credential | None, form: UisKeyForm) -> Addresses | None:

@@ -6,10 +6,8 @@ from settings_ui.limits import limits_looks, limits_refusals
 urlpatterns = [
     path("bitrix24/install/", limits_refusals(views.install_page), name="bitrix24-install"),
     path("bitrix24/app/", limits_refusals(views.app_page), name="bitrix24-app"),
-    path("bitrix24/app/checklist/", views.checklist_part, name="bitrix24-checklist"),
-    path("bitrix24/app/uis-key/", views.save_uis_key, name="bitrix24-uis-key"),
-    path("bitrix24/app/addresses/", views.new_addresses, name="bitrix24-addresses"),
     path("bitrix24/app/screen/", include("settings_ui.screen_urls")),
+    path("bitrix24/app/", include("settings_ui.home_urls")),
     path("bitrix24/app/", include("settings_ui.journal_urls")),
     path("bitrix24/session/renew/", limits_refusals(views.renew_session), name="bitrix24-session-renew"),
     path("bitrix24/placement/<str:code>/", limits_refusals(views.placement_page), name="bitrix24-placement"),

