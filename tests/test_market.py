@@ -7,6 +7,7 @@ import pytest
 
 from crm_bitrix import scopes
 from crm_bitrix.installation import PLACEMENTS
+from integration.journals import JOURNALS
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKET = ROOT / "docs/market"
@@ -68,3 +69,10 @@ def test_every_requirement_says_where_it_is_met():
     assert len(rows) > 40
     place = re.compile(r"`[\w./]+/[\w./]+`|`test_\w+`|`CHANGELOG.md`|publisher")
     assert [what for what, where in rows if not place.search(where)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_privacy_notice_tells_the_periods_that_are_kept(language):
+    rows = re.findall(r"^\| (.*`\w+`.*) \| (\d+) \|$", page(f"privacy.{language}.md"), re.MULTILINE)
+    told = {name: int(days) for what, days in rows for name in re.findall(r"`(\w+)`", what)}
+    assert told == {name: journal.days for name, journal in JOURNALS.items()}
