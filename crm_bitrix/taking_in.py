@@ -10,6 +10,7 @@ from integration.events import BadPayload
 from integration.inbox import KINDS
 from integration.models import Communication, Credential, State
 from integration.rules.observations import Observation, join, merge
+from integration.withheld import is_kept
 
 HOLD = timedelta(seconds=10)
 """How long a new communication that may be one we have asked UIS for waits for UIS's answer."""
@@ -51,7 +52,8 @@ def take_in(observed: Observation, credential: Credential, *, is_request: bool =
 def absorb(communication: Communication, observed: Observation) -> set[str]:
     """Merge an observation in and make the communication due; the fields that have changed, none if it tells nothing.
 
-    One that may have been asked for (`hold_requested`) keeps its moment.
+    One that may have been asked for (`hold_requested`) keeps its moment; one that is withheld or was passed by waits
+    for an administrator.
     """
     facts, ranks = merge(communication.facts, communication.facts_rank, observed)
     if facts == communication.facts:
@@ -67,7 +69,8 @@ def absorb(communication: Communication, observed: Observation) -> set[str]:
     communication.client_keys = sorted({*communication.client_keys, *observed.client_keys})
     communication.started_at = min(communication.started_at, observed.at)
     communication.rank_at = now - timedelta(minutes=KINDS[observed.kind].urgency(facts))
-    communication.due_at = max(communication.due_at or now, now) if is_held else now
+    if not is_kept(communication):
+        communication.due_at = max(communication.due_at or now, now) if is_held else now
     return {*_TAKEN_IN, "report_at"} if is_over else {*_TAKEN_IN}
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from integration.fact_names import fact_name, operator_name
 from integration.rules.facts import FACTS, FactType
 from integration.rules.wording import show_fact
+from integration.withheld import HANDED_OVER, SKIPPED
 
 Entry = Mapping[str, Any]
 Named = Callable[[int], str]
@@ -72,6 +73,8 @@ REASONS = (
     gettext_noop("ждёт звонка сотруднику или конца"),
     gettext_noop("ждёт отчёта UIS о звонке"),
     gettext_noop("ждёт AI-анализа UIS: он нужен фильтру"),
+    HANDED_OVER,
+    SKIPPED,
     gettext_noop("номер клиента скрыт"),
     gettext_noop("внутренний звонок: в CRM не передаётся"),
     gettext_noop("интеграция или вкладка «Телефония» выключена"),

@@ -20,6 +20,7 @@ from integration.models import Credential, Portal
 from integration.notifications import Need
 from settings_ui.access import FrameRequest, needs_admin, needs_session
 from settings_ui.pages import show
+from settings_ui.withheld import withheld_of
 
 SHOWN_REVISIONS = 20
 SHOWN_PEOPLE = 50
@@ -56,6 +57,7 @@ def panels_of(credential: Credential) -> dict[str, Any]:
     portal = credential.portal
     revisions = credential.revisions.defer("document").order_by("-number")[:SHOWN_REVISIONS]
     return {
+        "withheld": withheld_of(credential),
         "revisions": list(revisions),
         "people": people_of(credential),
         "sync": sync_of(portal) if portal else {},

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from settings_ui import screen, screen_drafts, screen_history, screen_panels, screen_saving, screen_trying
+from settings_ui import screen, screen_drafts, screen_history, screen_panels, screen_saving, screen_trying, withheld
 from settings_ui.screen_asked import for_admins, for_everybody
 
 urlpatterns = [
@@ -22,6 +22,7 @@ urlpatterns = [
     path("restore/", for_admins(screen_history.restore), name="screen-restore"),
     path("export/", for_everybody(screen_history.export), name="screen-export"),
     path("import/", for_admins(screen_history.import_file), name="screen-import"),
+    path("withheld/", for_admins(withheld.choose), name="screen-withheld"),
     path("sync/", screen_panels.show_sync, name="screen-sync"),
     path("sync/start/", screen_panels.start_sync, name="screen-sync-start"),
 ]

@@ -148,6 +148,7 @@ export class Screen {
     if ("changes" in dataset) return this.changes(button);
     if (dataset.choose) return this.choose(dataset.choose);
     if (dataset.switchOn) return this.switchOn(dataset.switchOn);
+    if (dataset.withheld) return this.withheld(dataset);
     if ("sync" in dataset) return this.sync("syncStart");
     if ("export" in dataset) return this.export();
     return this.rehearsal.click(button);
@@ -333,6 +334,11 @@ export class Screen {
   }
 
   // --- beside the form
+
+  async withheld({ withheld, of }) {
+    const answer = await this.ask("withheld", { way: withheld, tab: of });
+    if (answer) this.place.querySelector("[data-withheld-place]").innerHTML = await answer.text();
+  }
 
   async sync(name) {
     const answer = await this.ask(name, {}, { quiet: name === "syncShow" });
