@@ -196,8 +196,9 @@ def _chat_goes_on(case: Case, chat: ChatFacts) -> Plan | None:
 
 
 def _known_client(case: Case) -> Generator[Question, Answer, Client]:
-    """The client as he was when the communication was carried over, else as the portal knows him now."""
-    remembered = case.raw.get(CLIENT)
+    """The client as he was when the communication was carried over, else as the portal knows him now: as long as
+    nothing has been carried out, another communication may make him meanwhile."""
+    remembered = case.raw.get(CLIENT) if case.done else None
     if remembered:
         return load_client(remembered)
     return (yield from find_client(case.visitor.keys, order=case.ruleset.client_order))

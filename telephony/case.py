@@ -35,6 +35,9 @@ CLIENT, SEEN, USER, SHOWN, END, LATE = (
 )  # fmt: skip
 """Facts that decisions settle themselves."""
 
+_OF_CLIENT = frozenset({"contact", "lead", "deal", "finish"})
+"""Actions that are done for the client whom the decision had found."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -79,6 +82,12 @@ class Case:
         """Whether something is created is not known yet. What the portal asked for is in the CRM already."""
         is_open = self.is_filter_open or (self.rules.creates_at_end and not self.is_over)
         return is_open and self.asked is None
+
+    @property
+    def is_carried_over(self) -> bool:
+        """Whether anything has been carried out that depends on who the client is; the portal itself, or we at its
+        request, may have registered the call before."""
+        return bool((_OF_CLIENT if self.asked else _OF_CLIENT | {"register"}) & self.done.keys())
 
     @property
     def is_filter_open(self) -> bool:

@@ -115,8 +115,10 @@ def _hidden_number(case: Case) -> Plan:
 
 def _known_client(case: Case) -> Generator[Question, Answer, Client]:
     """The client: as he was when the call was carried over, else as the portal knows him now. While it is open whether
-    the call is carried over at all, he is as the ring has found him: at the end he is looked for again."""
-    remembered = case.call.raw.get(CLIENT) or (case.is_deferred and case.call.raw.get(SEEN))
+    the call is carried over at all, he is as the ring has found him: at the end he is looked for again. So he is while
+    nothing has been carried out: meanwhile another call may have made him."""
+    settled = case.call.raw.get(CLIENT) if case.is_carried_over else None
+    remembered = settled or (case.is_deferred and case.call.raw.get(SEEN))
     if remembered:
         return load_client(remembered)
     return (yield from find_client((f"phone:{case.call.phone}",), order=case.ruleset.client_order))
