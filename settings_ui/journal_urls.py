@@ -11,6 +11,7 @@ urlpatterns = [
     path("journal/again/<int:pk>/", journal_views.progress, name="bitrix24-journal-progress"),
     path("journal/<int:pk>/", journal_views.details, name="bitrix24-journal-details"),
     path("journal/<int:pk>/reveal/", journal_views.reveal, name="bitrix24-journal-reveal"),
+    path("journal/<int:pk>/records/", journal_views.records_again, name="bitrix24-journal-records"),
     path("journal/<int:pk>/again/", journal_views.again, name="bitrix24-journal-again"),
     path("rehearsal/", rehearsal_views.rehearsal, name="bitrix24-rehearsal"),
 ]

@@ -24,6 +24,7 @@ from settings_ui.journal_models import Resend, Reveal
 from settings_ui.pages import show
 
 UNREADABLE = 20
+UNSUPPORTED = "не поддерживается"
 
 
 @needs_session
@@ -50,6 +51,7 @@ def journal_page(request: FrameRequest) -> HttpResponse:
         "directions": DIRECTIONS.items(),
         "failed": failed,
         "unreadable": _unreadable(portal) if not wanted.is_any else [],
+        "unsupported": _unsupported(portal) if not wanted.is_any else [],
     }
     if request.headers.get(HEADER):
         return _part(request, "_list.html", context)
@@ -88,6 +90,17 @@ def again(request: FrameRequest, pk: int) -> HttpResponse:
     row = _row_of(request, pk) or row
     shown = journal_words.show_row(row, row.portal, is_admin=True)
     return _part(request, "_rows.html", {"rows": [shown], "is_admin": True, "sent": True})
+
+
+@needs_admin
+@require_POST
+def records_again(request: FrameRequest, pk: int) -> HttpResponse:
+    """Transfer the recordings of a call once more; the answer is the call in full."""
+    row = _row_of(request, pk)
+    if row is None:
+        return _nowhere()
+    row.records.send_again()
+    return _details(request, row)
 
 
 @needs_admin
@@ -141,10 +154,20 @@ def _records(row: Communication, veil: Veil) -> list[dict[str, Any]]:
 
 
 def _unreadable(portal: Portal) -> QuerySet[InboxEvent]:
-    """The newest events that nobody could read; those that we have no use for are no trouble."""
+    """The newest events that nobody could read."""
+    return _lonely(portal).exclude(error__startswith=UNSUPPORTED)[:UNREADABLE]
+
+
+def _unsupported(portal: Portal) -> QuerySet[InboxEvent]:
+    """The newest events that we have no use for: no trouble, but worth switching off in UIS."""
+    return _lonely(portal).filter(error__startswith=UNSUPPORTED, source=InboxEvent.Source.UIS)[:UNREADABLE]
+
+
+def _lonely(portal: Portal) -> QuerySet[InboxEvent]:
+    """The events that tell of no communication, newest first."""
     channels = [f"b24:{portal.pk}", *(f"uis:{pk}" for pk in portal.credentials.values_list("pk", flat=True))]
     events = InboxEvent.objects.filter(channel__in=channels, communication__isnull=True).exclude(error="")
-    return events.exclude(error__startswith="не поддерживается").defer("body", "query").order_by("-pk")[:UNREADABLE]
+    return events.defer("body", "query").order_by("-pk")
 
 
 def _progress(request: FrameRequest, resend: Resend) -> HttpResponse:

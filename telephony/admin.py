@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -13,14 +12,12 @@ from django.utils.translation import gettext_lazy
 
 from crm_bitrix.admin import CommunicationAdmin
 from crm_bitrix.admin.journal import DIRECTIONS, DirectionFilter, show_moment
-from integration import lanes
 from integration.admin.base import PageAdmin, PortalFilter, badge, link, row_url
 from integration.admin.page import Button, Page, Section
 from integration.admin.veil import Veil, veil_for
-from integration.models import Portal
 from integration.rules.wording import show_duration
 from telephony.facts import ANSWERED, MISSED, UNANSWERED, read_call
-from telephony.models import Call, Record
+from telephony.models import Call, Record, RecordQuerySet
 
 RESULTS = {
     ANSWERED: gettext_lazy("отвечен"),
@@ -28,17 +25,6 @@ RESULTS = {
     UNANSWERED: gettext_lazy("нет ответа"),
 }
 _LOOKS = {"done": "good", "failed": "bad", "waiting": "wait"}
-
-
-def send_again(records: QuerySet[Record]) -> int:
-    """Transfer recordings once more; one that is in the portal already is replaced there."""
-    portals = list(Portal.objects.filter(communications__records__in=records).distinct())
-    count = Record.objects.filter(pk__in=list(records.values_list("pk", flat=True))).update(
-        state=Record.State.WAITING, due_at=timezone.now(), attempts=0, error=""
-    )
-    for portal in portals:
-        lanes.ring(portal.bulk_lane)
-    return count
 
 
 def say_records(page: admin.ModelAdmin, request: HttpRequest, count: int) -> None:
@@ -61,7 +47,7 @@ class CallAdmin(CommunicationAdmin):
 
     @admin.action(description=gettext_lazy("Передать запись ещё раз"), permissions=["operate"])
     def send_records_again(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        say_records(self, request, send_again(Record.objects.filter(communication__in=rows.values("pk"))))
+        say_records(self, request, Record.objects.filter(communication__in=rows.values("pk")).send_again())
         return self.back(request, rows)
 
     def buttons(self, row: Any) -> tuple[Button, ...]:
@@ -105,8 +91,8 @@ class RecordAdmin(PageAdmin):
         return badge(row.get_state_display(), _LOOKS.get(row.state, "plain"))
 
     @admin.action(description=gettext_lazy("Передать ещё раз"), permissions=["operate"])
-    def send_again(self, request: HttpRequest, rows: QuerySet[Record]) -> HttpResponse | None:
-        say_records(self, request, send_again(rows))
+    def send_again(self, request: HttpRequest, rows: RecordQuerySet) -> HttpResponse | None:
+        say_records(self, request, rows.send_again())
         return self.back(request, rows)
 
     def describe(self, request: HttpRequest, row: Record) -> Page:

@@ -5,8 +5,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from integration import lanes
 from integration.encryption import EncryptedJSONField, EncryptedTextField
-from integration.models import Communication, Credential
+from integration.models import Communication, Credential, Portal
 from telephony.routing import MAX_PHONE, Reason
 
 REASONS = {
@@ -44,6 +45,17 @@ class Call(Communication):
         verbose_name_plural = _("звонки")
 
 
+class RecordQuerySet(models.QuerySet["Record"]):
+    def send_again(self) -> int:
+        """Transfer recordings once more, and ring the lanes; one that is in the portal already is replaced there."""
+        keys = list(self.values_list("pk", flat=True))
+        records = Record.objects.filter(pk__in=keys)
+        count = records.update(state=Record.State.WAITING, due_at=timezone.now(), attempts=0, error="")
+        for portal in Portal.objects.filter(communications__records__in=keys).distinct():
+            lanes.ring(portal.bulk_lane)
+        return count
+
+
 class Record(models.Model):
     """A recording at UIS on its way into the portal. It is due once its call is finished there."""
 
@@ -61,6 +73,8 @@ class Record(models.Model):
     attempts = models.PositiveSmallIntegerField(_("попыток"), default=0)
     file_id = models.CharField(max_length=40, blank=True)
     error = models.CharField(_("ошибка"), max_length=500, blank=True)
+
+    objects = RecordQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("запись разговора")

@@ -10,6 +10,7 @@ from rest_framework.authtoken.models import Token
 
 from crm_bitrix.models import CrmAction
 from integration.models import Communication, Credential, InboxEvent, Portal, State
+from integration.retention import OUTDATED
 from settings_ui import journal
 from settings_ui.journal_days import Day, add_up, draw
 from settings_ui.models import FrameSession, Resend, Reveal
@@ -200,6 +201,25 @@ def test_unreadable_notifications_are_told(product, admin):
     product.work()
     page = read(product, admin)
     assert "Не читается: 1 уведомление" in page
+    assert "Не поддерживается: 1 уведомление" in page
+    assert "channel_status_changed" in page
+
+
+def test_what_was_withheld_for_too_long_is_called_out_of_date(product, admin):
+    make(product, state=State.IGNORED, reason=OUTDATED)
+    page = read(product, admin)
+    assert "Устарело</span>" in page
+
+
+def test_recordings_of_a_call_are_transferred_once_more(product, admin, reader):
+    row = make(product)[0]
+    record = row.records.create(record_id="r1", filename="r1.mp3", state="failed", error="нет файла", attempts=5)
+    path = f"{LIST}{row.pk}/records/"
+    assert send(product, reader, path).status_code == 403
+    assert "Передать запись ещё раз" in read(product, admin, path)
+    record.refresh_from_db()
+    assert (record.state, record.attempts, record.error) == ("waiting", 0, "")
+    assert product.portal.bulk_lane in product.bells
 
 
 # --- one communication

@@ -19,6 +19,7 @@ from integration.admin.page import Button, Page, Section, Trace, pretty
 from integration.admin.veil import Veil, client_names, veil_for
 from integration.fact_names import FACT_NAMES, fact_name
 from integration.models import Communication, InboxEvent, Portal, State
+from integration.retention import OUTDATED
 from integration.rules.phones import normalise_phone, phone_digits
 from integration.trace import explain, show_object, show_reason
 
@@ -158,11 +159,11 @@ def describe_kind(row: Communication) -> str:
 
 
 def state_label(row: Communication) -> str:
-    """The state in a word; of a retry with its time."""
+    """The state in a word; of a retry with its time. What was withheld for too long is out of date."""
     label = State(row.state).label if row.state in State.values else row.state
     if row.state == State.RETRY and row.due_at:
         return _("Повтор в {time}").format(time=f"{timezone.localtime(row.due_at):%H:%M}")
-    return str(label)
+    return _("Устарело") if row.reason.startswith(OUTDATED) else str(label)
 
 
 def object_link(portal: Portal, code: str) -> SafeString | str:
