@@ -1,6 +1,7 @@
 """The end of a call in the portal: finish, what else there is to hear and to read, notifications. Pure."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 from crm_bitrix import payloads
 from crm_bitrix.actions import Action, RecordLink, ResultOf
@@ -38,7 +39,8 @@ def finish(case: Case, client: Client, created: Sequence[Action], *, ends_with: 
     bound = creation.bound_to(client, created, case.done)
     if others and bound:
         text = messages.other_records([file.link for file in others], case.ruleset.language)
-        actions.append(payloads.note_activity(bound, activity_id=activity_id, text=text, key=f"records:{len(others)}"))
+        key = f"records:{sha256(text.encode()).hexdigest()[:12]}"  # which is the longest may turn out only later
+        actions.append(payloads.note_activity(bound, activity_id=activity_id, text=text, key=key))
     if call.transcript:
         actions.append(payloads.attach_transcript(call_id=call_id, phrases=call.transcript))
     return actions

@@ -63,6 +63,7 @@ class Record(models.Model):
         WAITING = "waiting", _("ожидает")
         DONE = "done", _("передана")
         FAILED = "failed", _("ошибка")
+        LINKED = "linked", _("передана ссылкой")
 
     communication = models.ForeignKey(Communication, models.CASCADE, related_name="records")
     record_id = models.CharField(_("запись"), max_length=64)

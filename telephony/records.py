@@ -15,7 +15,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from crm_bitrix.actions import Command, Plan
@@ -44,7 +44,7 @@ class RecordRefused(Exception):
 
 
 def keep(communication: Communication, plan: Plan) -> None:
-    """Write down the recordings that a plan names."""
+    """Write down the recordings that a plan names; the others of the call are told by their links."""
     now = timezone.now()
     rows = [
         Record(
@@ -57,6 +57,11 @@ def keep(communication: Communication, plan: Plan) -> None:
         for record in plan.records
     ]
     Record.objects.bulk_create(rows, ignore_conflicts=True)
+    if rows:  # a call has one record: which one that is may turn out only later
+        named = Q(record_id__in=[row.record_id for row in rows])
+        linked = Record.State.LINKED
+        communication.records.exclude(named).exclude(state=linked).update(state=linked, due_at=None, error="")
+        communication.records.filter(named, state=linked).update(state=Record.State.WAITING, due_at=now, attempts=0)
 
 
 def due(now: datetime) -> QuerySet[Record]:
