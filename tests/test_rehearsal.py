@@ -8,11 +8,14 @@ import pytest
 from crm_bitrix.known import load_known
 from crm_bitrix.models import CrmAction
 from integration.models import ClientLink, Communication, Credential, InboxEvent, Portal, SettingsRevision, UisItem
+from integration.rules.facts import StreamKind
 from integration.settings_document import export_document, read_document, read_settings
 from settings_ui.rehearsal import _memory, compare, rehearse
-from settings_ui.rehearsal_imaginary import ImaginaryCall
+from settings_ui.rehearsal_imaginary import ImaginaryCall, ImaginaryChat, ImaginaryRequest
 from settings_ui.rehearsal_memory import Memory
+from settings_ui.rehearsal_seen import Passing, count_passing
 from tests.conftest import set_filter, set_title
+from tests.form_reader import read_form
 from tests.frame_posts import open_frame, token_of
 
 PETR, ANNA = 700101, 700102
@@ -258,3 +261,77 @@ def test_ordinary_user_plays_only_what_happened_by_the_saved_settings(product):
     assert post(product, token, communication=call.pk, settings="{}").status_code == 403
     assert post(product, token, phone="+79001112233").status_code == 403
     assert post(product, token, last=1).status_code == 403
+
+
+def test_imaginary_chat_and_request_are_played_to_their_end(product):
+    settings = read_settings(product.credential)
+    known = {"phone": f"+{KNOWN_PHONE}", "client_name": "Ольга"}
+    answered = rehearse(product.credential, ImaginaryChat(employee_id=ANNA, text="Есть в наличии?", **known), settings)
+    assert (answered.passed, answered.plan.state) == (True, "done"), answered.reason
+    assert "crm.item.add" in [action.method for action in answered.commands]
+    missed = rehearse(product.credential, ImaginaryChat(result="missed", **known), settings)
+    assert missed.title.startswith("Пропущен чат")
+    told = rehearse(product.credential, ImaginaryRequest(text="Перезвоните", form_name="Форма", **known), settings)
+    assert told.passed, told.reason
+    nobody = rehearse(product.credential, ImaginaryRequest(text="Перезвоните"), settings)
+    assert (nobody.passed, nobody.plan.state) == (True, "waiting")
+
+
+def test_filter_is_counted_on_the_last_events_of_its_stream(product, django_assert_max_num_queries):
+    for phone in (NEW_PHONE, KNOWN_PHONE, "74950000077"):
+        product.play("answered_call", client_phone=phone, employees=[PETR])
+    product.play("offline_request", client_phone=NEW_PHONE)
+    settings = settings_of(product, filter=only("contact_phone_number", "starts", "+7900"))
+    before = snapshot()
+    with django_assert_max_num_queries(20):
+        assert count_passing(product.credential, settings, StreamKind.INCOMING) == Passing(2, 3)
+    assert count_passing(product.credential, settings, StreamKind.OUTGOING) == Passing(0, 0)
+    assert count_passing(product.credential, settings, StreamKind.REQUEST) == Passing(1, 1)
+    assert snapshot() == before
+
+
+def test_filter_sees_events_that_the_saved_one_keeps_out(product):
+    set_filter(product.stream(), only("contact_phone_number", "starts", "+7495"))
+    product.play("missed_call", client_phone=NEW_PHONE, employees=[PETR])
+    settings = settings_of(product, filter=only("result", "eq", "missed"))
+    assert count_passing(product.credential, settings, StreamKind.INCOMING) == Passing(1, 1)
+
+
+def ask(product, token, path, **body):
+    body = {"credential": str(product.credential.uuid), **body}
+    return product.client.post(
+        f"/bitrix24/app/screen/{path}", json.dumps(body), content_type="text/plain", headers={"x-app-session": token}
+    )
+
+
+def test_screen_counts_previews_and_plays_what_is_typed(product, admin):
+    call = product.call(product.play("answered_call", client_phone=NEW_PHONE, employees=[PETR]))
+    form = read_form(ask(product, admin, "").content.decode()).pairs
+    at = "telephony.incoming.filter"
+    assert ask(product, admin, "passing/", form=form, at=at).json() == {"text": "1 из последних 1 событий пройдут"}
+    typed = [[f"{at}.join", "all"], [f"{at}.nodes[0].fact", "result"], [f"{at}.nodes[0].op", "eq"]]
+    typed = [pair for pair in form if not pair[0].startswith(f"{at}:")] + [[f"{n}:text", v] for n, v in typed]
+    missed = [*typed, [f"{at}.nodes[0].value:text", "missed"]]
+    assert ask(product, admin, "passing/", form=missed, at=at).json() == {"text": "0 из последних 1 событий пройдут"}
+    wrong = [*typed, [f"{at}.nodes[0].value:text", "никак"]]
+    assert ask(product, admin, "passing/", form=wrong, at=at).json() == {"text": ""}
+
+    page = post(product, admin, form=json.dumps(missed), communication=call.pk).content.decode()
+    assert "Не попадёт в CRM" in page
+    assert "Не попадёт" not in post(product, admin, form=json.dumps(form), communication=call.pk).content.decode()
+    assert "1 → 0" in post(product, admin, form=json.dumps(missed), last=1).content.decode()
+    assert post(product, admin, form="[1]", last=1).status_code == 400
+    told = post(product, admin, form=json.dumps(form), imaginary="request", text="Перезвоните", phone=NEW_PHONE)
+    assert "Попадёт в CRM" in told.content.decode()
+
+    shown = ask(product, admin, "events/").content.decode()
+    assert f'<option value="{call.pk}">' in shown
+    assert NEW_PHONE not in shown.replace(" ", "")
+    told = ask(product, admin, "preview/", stream="incoming", result="answered", text="От {{contact_phone_number}}")
+    assert told.json()["title"].startswith("От +7")
+    assert NEW_PHONE[1:] not in told.content.decode().replace(" ", "")
+    assert "Входящий звонок" in told.json()["about"]
+    named = ask(product, admin, "preview/", stream="incoming", result="answered", text="{{responsible_name}}")
+    assert named.json()["title"]
+    invented = ask(product, admin, "preview/", stream="request", result="received", text="{{visitor_name}}").json()
+    assert invented == {"title": "Ольга", "about": "Пример"}

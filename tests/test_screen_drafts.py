@@ -199,3 +199,14 @@ def test_control_that_is_left_is_checked_alone(screen):
     assert screen.ask("check/", form=form.pairs, at="main.alerts.emails").content.decode().strip() == ""
     change(form, COUNTRY, "KZ")
     assert screen.ask("check/", form=form.pairs, at="main.country").content.decode().strip() == ""
+
+
+def test_staff_see_who_has_left_what_unsaved_and_cannot_change_it(screen, admin_client):
+    form = screen.open()
+    change(form, COUNTRY, "KZ")
+    keep(screen, form)
+    draft = SettingsDraft.objects.get()
+    assert "Основной портал" in admin_client.get("/admin/settings_ui/settingsdraft/").content.decode()
+    page = admin_client.get(f"/admin/settings_ui/settingsdraft/{draft.pk}/change/").content.decode()
+    assert "&quot;country&quot;: &quot;KZ&quot;" in page
+    assert admin_client.post(f"/admin/settings_ui/settingsdraft/{draft.pk}/delete/", {"post": "yes"}).status_code == 403
