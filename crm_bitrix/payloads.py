@@ -169,6 +169,12 @@ def item_link(item: str, item_id: Id, text: str) -> Joined:
     return Joined((f"[URL=/crm/{item}/details/", number, f"/]{text}[/URL]"))
 
 
+def ask_finished(external_id: str) -> Question:
+    """Whether the portal has finished a call that was registered with this id of ours: rows of its statistics."""
+    command = Command("voximplant.statistic.get", {"FILTER": {"EXTERNAL_CALL_ID": external_id}})
+    return Question((("finished", command),))
+
+
 def ask_chats(codes: Sequence[tuple[str, int]]) -> Question:
     """Which active open-line chats these objects have; the answer is named by type and number."""
     commands = tuple(

@@ -73,6 +73,7 @@ REASONS = (
     gettext_noop("ждёт звонка сотруднику или конца"),
     gettext_noop("ждёт отчёта UIS о звонке"),
     gettext_noop("ждёт AI-анализа UIS: он нужен фильтру"),
+    gettext_noop("этот звонок уже есть в статистике Битрикс24: второй раз не передаётся"),
     HANDED_OVER,
     SKIPPED,
     gettext_noop("номер клиента скрыт"),

@@ -22,7 +22,7 @@ from crm_bitrix.corrections import map_new, warning_trace
 from integration.rules.facts import Facts, StreamKind
 from integration.rules.filtering import passed_trace, refuse
 from integration.rules.ruleset import Ruleset
-from telephony import calling, corrections, creation, ending, messages, missed
+from telephony import calling, corrections, creation, ending, imported, messages, missed
 from telephony.case import CLIENT, END, SEEN, SHOWN, USER, Case, choose, talker_id, title_of
 from telephony.facts import read_call
 from telephony.known import rule_facts
@@ -51,6 +51,9 @@ def _decide(case: Case) -> Decision:
         return Plan("ignored", refused.reason, actions=hidden, trace=(client.trace(), refused.trace))
     if case.asked and case.is_filter_open:
         return _await_filter(case)
+    finished = yield from imported.find_finished(case)
+    if finished is not None:
+        return replace(finished, actions=tuple(case.cards().actions(frozenset())))
     plan = yield from _carry_over(case, client, known)
     passed = passed_trace(case.rules.filter, known) if is_judged else ()
     return replace(plan, trace=(client.trace(), *passed, *plan.trace))

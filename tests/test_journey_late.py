@@ -160,6 +160,33 @@ def test_a_tag_put_on_after_the_call_is_written(product: Product):
     assert lead_of(product)["comments"] == "Целевой, VIP"
 
 
+@pytest.mark.parametrize(("minutes", "asks"), [(29, False), (31, True)])
+def test_a_call_older_than_half_an_hour_asks_the_statistics_first_and_is_carried_over_once(
+    product: Product, minutes: int, asks: bool
+):
+    story = product.sandbox.tell("answered_call", client_phone=NEW_PHONE, employees=[PETR])
+    story.post()
+    product.clock.shift((minutes - 3) * 60)  # the story began a little before
+    product.work()
+    product.pass_time(1)
+    assert bool(sent(product, "voximplant.statistic.get")) == asks
+    assert len(sent(product, "telephony.externalCall.finish")) == 1
+    assert lead_of(product)["title"] == "Звонок: +7 900 111-22-33"
+
+
+def test_a_call_that_the_portal_has_already_is_not_carried_over_twice(product: Product):
+    story = product.play("answered_call", client_phone=NEW_PHONE, employees=[PETR])
+    before = product.sandbox.portal.counts()
+    product.portal.communications.all().delete()  # our memory is lost
+    product.clock.shift(40 * 60)
+    story.bodies[-1]["file_duration"] = 1  # told anew, not a repetition
+    for body in story.bodies:
+        product.notify({**body, "notification_name": "ещё раз"})
+    product.work()
+    assert product.call(story).reason.startswith("этот звонок уже есть в статистике Битрикс24")
+    assert product.sandbox.portal.counts() == before
+
+
 def test_a_title_names_the_responsible_and_the_number(product: Product):
     UisItem.objects.create(credential=product.credential, kind="number", code="+74950000010", name="Сайт", data={})
     ResponsibleRule.objects.create(

@@ -46,6 +46,7 @@ PURE = (
             "click",
             "corrections",
             "ending",
+            "imported",
             "known",
             "missed",
             "outcome",
