@@ -53,11 +53,20 @@ def sources() -> str:
     return "\n".join(path.read_text() for path in paths if path.relative_to(ROOT).parts[0] in apps)
 
 
+@cache
+def texts_by_label(language: str) -> dict[str, set[str]]:
+    """What is shown → the texts of the code that it translates."""
+    found: dict[str, set[str]] = {}
+    with translation.override(language):
+        for key in {key for catalogue in catalogues() for key in catalogue}:
+            found.setdefault(translation.gettext(key), set()).add(key)
+    return found
+
+
 def is_on_a_screen(label: str, language: str) -> bool:
     """Whether a text stands in the code as it is: what a catalogue knows and nobody shows any more is no label."""
-    with translation.override(language):
-        known = {key for catalogue in catalogues() for key in catalogue if translation.gettext(key) == label}
-    return any(f'"{key}"' in sources() or f"'{key}'" in sources() for key in known)
+    texts = texts_by_label(language).get(label, set())
+    return any(f'"{one}"' in sources() or f"'{one}'" in sources() for one in texts)
 
 
 def within_stream(key: str) -> str:
