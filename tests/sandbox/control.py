@@ -20,7 +20,7 @@
 | item | type_id, fields | item |
 | chat | type_id, id | CHAT_ID |
 | users | n | {} |
-| limits | leak_per_second, bucket_size, operating_limit, minute_limit, day_limit | {} |
+| limits | leak_per_second, bucket_size, bucket (what is in it), operating_limit, minute_limit, day_limit | {} |
 | reset | | everything as at the start |
 | state (also GET) | | counts, items, activities, notifications, cards, requests, faults |
 | commands (also GET, ?method=) | method | list of commands with parameters and answers |
@@ -45,6 +45,7 @@ LIMITS = {
     "leak_per_second": "portal",
     "bucket_size": "portal",
     "operating_limit": "portal",
+    "bucket": "portal",
     "minute_limit": "uis",
     "day_limit": "uis",
 }

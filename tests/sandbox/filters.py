@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from . import php
@@ -35,6 +36,12 @@ def select_rows(rows: Iterable[Row], filter_: Any, read: Read = lambda row, name
     if not filter_:
         return list(rows)
     return list(filter(_test_of(filter_, read), rows))
+
+
+def first_rows(rows: Iterable[Row], filter_: Any, number: int) -> list[Row]:
+    """The first rows that pass, in the order they have; nobody after them is looked at."""
+    passing = filter(_test_of(filter_, lambda row, name: row.get(name)), rows) if filter_ else rows
+    return list(islice(passing, number))
 
 
 def order_rows(rows: list[Row], order: dict[str, str], read: Read = lambda row, name: row.get(name)) -> list[Row]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .portal import Portal
 
 Params = dict[str, Any]
+PAGE = 50
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def method(*names: str) -> Callable[[Method], Method]:
     return register
 
 
-def page(rows: list[Any], params: Params, *, size: int = 50, key: str = "start") -> Rows:
+def page(rows: list[Any], params: Params, *, size: int = PAGE, key: str = "start") -> Rows:
     """Cut a page of 50 out of the rows; `start=-1` switches counting off."""
     start = int(params.get(key) or 0)
     if start < 0:
