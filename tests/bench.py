@@ -1,179 +1,144 @@
-"""What the service costs and how fast it is, measured on this machine: `make bench`.
+"""What the service costs and how fast it is, on this machine, side by side with the alternatives: `make bench`.
 
-The whole service runs as in life – gunicorn, worker, tick, PostgreSQL with fsync – against the sandbox, whose portal
-keeps the vendor's limits and takes 150 ms for every answer. Prints one table and writes it to var/bench.json.
+    python -m tests.bench [--quick] [section …]      # all sections, or those named; prints one table
+    python -m tests.bench --write-docs               # puts what was last measured in full into docs/performance.md
 
-    card      from the notification that a phone rings to the open card; clients who are new, one call a second
-    requests  requests to the portal per call, counted
-    burst     500 missed calls told at once: until the last one is finished in the portal
+Every section runs in a process of its own, on a database of its own. What is compared is run in turn, in one run, on
+this machine; the value is the median, beside it the spread. --quick is for development: less of everything, and its
+figures are not kept. The full run writes docs/performance.json, a section alone replaces its own figures there.
 """
 
 # ruff: noqa: T201 (it talks to a person at a terminal)
 
+import argparse
 import json
 import os
-import statistics
+import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from tests.postgres import running_postgres
-from tests.sandbox import Sandbox
-from tests.sandbox.defaults import KNOWN_NO_DEAL_PHONE
+from tests.bench_figures import table
 
 ROOT = Path(__file__).resolve().parent.parent
-LATENCY_SECONDS = 0.15
-QUIET_CALLS, BURST_CALLS = 30, 500
-WEB_PORT = 8700
-PETR = 700101
+KEPT = ROOT / "docs" / "performance.json"
+PAPER = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
+SECONDS = 600
+
+SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "intake": ("tests.bench_intake", ("PostgreSQL", "SQLite")),
+    "requests": ("tests.bench_requests", ("",)),
+    "burst": ("tests.bench_burst", ("",)),
+    "card": ("tests.bench_card", ("",)),
+    "clients": ("tests.bench_clients", ("",)),
+    "rules": ("tests.bench_rules", ("",)),
+    "worker": ("tests.bench_worker", ("",)),
+    "growth": ("tests.bench_growth", ("",)),
+    "screens": ("tests.bench_screens", ("",)),
+    "memory": ("tests.bench_memory", ("",)),
+    "capacity": ("tests.bench_capacity", ("",)),
+}
+"""Section → its module, whose `measure(quick=, part=)` yields figures, and its parts, each run in its own process."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table."""
+def main(arguments: list[str]) -> int:
+    """Measure, print, keep; return the exit code."""
+    options = _options(arguments)
+    if options.write_docs:
+        write_docs()
+        return 0
+    if options.part is not None:
+        return _measure_part(options)
+    failed, rows = [], []
+    for section in options.sections or SECTIONS:
+        began = time.monotonic()
+        for part in SECTIONS[section][1]:
+            measured = _run(section, part, is_quick=options.quick)
+            if measured is None:
+                failed.append(f"{section} {part}".strip())
+            rows += measured or []
+        print(f"    {section}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    print("\n".join(table(rows)))
+    if not options.quick:
+        keep(rows)
+    if failed:
+        print(f"not measured: {', '.join(failed)}")
+    return 1 if failed else 0
 
-    name: str
-    value: float
-    unit: str
-    goal: str
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure the service on this machine.")
+    parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; all by default")
+    parser.add_argument("--quick", action="store_true", help="less of everything; the figures are not kept")
+    parser.add_argument("--write-docs", action="store_true", help="put docs/performance.json into docs/performance.md")
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if unknown := set(options.sections) - set(SECTIONS):
+        parser.error(f"no such section: {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
+    return options
 
 
-def main() -> int:
-    """Measure everything, print the table, return the exit code."""
-    durable = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-    with running_postgres(**durable) as database, Sandbox().serve() as sandbox, running_service(sandbox, database):
-        sandbox.faults.latency_seconds = LATENCY_SECONDS
-        figures = [*measure_quiet(sandbox), *measure_known(sandbox), *measure_burst(sandbox)]
-    for figure in figures:
-        print(f"{figure.name:<58} {figure.value:>8.2f} {figure.unit:<10} {figure.goal}")
+def _run(section: str, part: str, *, is_quick: bool) -> list[dict[str, Any]] | None:
+    """Measure one part in a process of its own; None when it failed, and why stands above."""
     (ROOT / "var").mkdir(exist_ok=True)
-    (ROOT / "var" / "bench.json").write_text(json.dumps([asdict(figure) for figure in figures], indent=2))
+    into = ROOT / "var" / f"bench-{section}.json"
+    into.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "tests.bench", section, "--part", part, "--into", str(into)]
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    try:
+        subprocess.run(
+            [*command, *(["--quick"] if is_quick else [])], check=True, cwd=ROOT, env=environment, timeout=SECONDS
+        )
+        return json.loads(into.read_text())
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        print(f"{section} {part}: {error}", file=sys.stderr)
+        return None
+    finally:
+        into.unlink(missing_ok=True)
+
+
+def _measure_part(options: argparse.Namespace) -> int:
+    [section] = options.sections
+    measure = import_module(SECTIONS[section][0]).measure
+    figures = [{"section": section, **figure.as_json()} for figure in measure(quick=options.quick, part=options.part)]
+    options.into.write_text(json.dumps(figures))
     return 0
 
 
-@contextmanager
-def running_service(sandbox: Sandbox, database: str) -> Iterator[None]:
-    """Web, worker and tick as processes, joined to the sandbox."""
-    os.environ.update(
-        DEBUG="1",
-        LOG_LEVEL="ERROR",
-        DATABASE_URL=database,
-        OUTBOUND_ALLOWED_NETWORKS="127.0.0.0/8",
-        PUBLIC_URL=f"http://127.0.0.1:{WEB_PORT}",
-        BITRIX24_CLIENT_ID="local.sandbox",
-        BITRIX24_CLIENT_SECRET="sandbox-secret",
-        BITRIX24_OAUTH_URLS=f"{sandbox.url}/oauth",
-        UIS_DATA_API_URL=f"{sandbox.url}/uis/data/v2.0",
-        UIS_CALL_API_URL=f"{sandbox.url}/uis/call/v4.0",
-        SANDBOX_URL=sandbox.url,
-    )
-    manage = [sys.executable, "manage.py"]
-    subprocess.run([*manage, "migrate", "-v0"], check=True, cwd=ROOT)
-    web = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{WEB_PORT}"]
-    web += ["--worker-class", "gthread", "--threads", "8", "--log-level", "error", "--no-control-socket"]
-    commands = (web, [*manage, "worker"], [*manage, "tick"])
-    processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for command in commands]
-    try:
-        subprocess.run([sys.executable, "-m", "tests.connect_sandbox"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
-        yield
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait()
+def keep(rows: Iterable[dict[str, Any]]) -> None:
+    """Write the figures down; those of sections that were not measured now stay."""
+    rows = list(rows)
+    kept = json.loads(KEPT.read_text())["figures"] if KEPT.exists() else []
+    measured = {row["section"] for row in rows}
+    figures = [row for row in kept if row["section"] not in measured] + rows
+    figures.sort(key=lambda row: list(SECTIONS).index(row["section"]))
+    told = {"at": datetime.now(UTC).isoformat(timespec="minutes"), "machine": _machine(), "figures": figures}
+    KEPT.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
 
 
-def measure_quiet(sandbox: Sandbox) -> Iterator[Figure]:
-    """One new client a second calls, is answered, hangs up."""
-    delays, costs = [], []
-    for number in range(QUIET_CALLS):
-        began = time.monotonic()
-        story = sandbox.tell("answered_call", client_phone=f"7910{number:07d}", employees=[PETR])
-        events = [body["event"] for body in story.bodies]
-        ring = events.index("call_proceeding")
-        story.post(range(ring))
-        told_at = time.time()
-        story.post([ring])
-        delays.append(wait_for_card(sandbox, since=told_at) - told_at)
-        story.post(range(ring + 1, len(events)))
-        wait_for(partial(finished, sandbox, story.id))
-        wait_for(partial(has_record, sandbox, number + 1))
-        costs.append(sandbox.portal.cost(story.id)["requests"])
-        time.sleep(max(0.0, 1 - (time.monotonic() - began)))
-    yield Figure("card after the ring, p50", statistics.median(delays), "s", "three answers take 0.45 s")
-    yield Figure("card after the ring, p95", statistics.quantiles(delays, n=20)[-1], "s", "≤ 1.5 s")
-    yield Figure("requests per call of a new client, without record", statistics.median(costs) - 1, "requests", "≤ 5")
+def _machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{len(os.sched_getaffinity(0))} × {model}, {platform.system()}, Python {platform.python_version()}"
 
 
-def measure_known(sandbox: Sandbox) -> Iterator[Figure]:
-    """A client who is in the CRM calls."""
-    costs = []
-    for _ in range(5):
-        story = sandbox.play("answered_call", client_phone=KNOWN_NO_DEAL_PHONE.lstrip("+"), employees=[PETR])
-        wait_for(partial(finished, sandbox, story.id))
-        time.sleep(2)
-        costs.append(sandbox.portal.cost(story.id)["requests"])
-    yield Figure("requests per call of a known client, without record", statistics.median(costs) - 1, "requests", "≤ 3")
-
-
-def measure_burst(sandbox: Sandbox) -> Iterator[Figure]:
-    """Five hundred calls of new clients at once."""
-    time.sleep(25)  # the bucket runs empty
-    asked = len(sandbox.portal.requests)
-    stories = [
-        sandbox.tell("missed_call", client_phone=f"7920{number:07d}", employees=[PETR]) for number in range(BURST_CALLS)
-    ]
-    began = time.monotonic()
-    with ThreadPoolExecutor(8) as posters:
-        list(posters.map(lambda story: story.post(), stories))
-    accepted = time.monotonic() - began
-    wait_for(lambda: all(finished(sandbox, story.id) for story in stories), seconds=600)
-    drained = time.monotonic() - began
-    requests_sent = sandbox.portal.requests[asked:]
-    notifications = sum(len(story.bodies) for story in stories)
-    yield Figure("notifications accepted per second, in the burst", notifications / accepted, "1/s", "")
-    yield Figure("requests per call in a burst of 500", len(requests_sent) / BURST_CALLS, "requests", "≤ 0.4")
-    yield Figure("time to drain a burst of 500 calls", drained, "s", "2 requests/s, burst 50")
-    refused = sum(request.status == 503 for request in requests_sent)
-    yield Figure("requests refused by the portal", refused, "requests", "0")
-
-
-def finished(sandbox: Sandbox, session_id: str) -> bool:
-    rows = list(sandbox.portal.telephony.statistics.values())
-    return any(row["EXTERNAL_CALL_ID"] == session_id for row in rows)
-
-
-def has_record(sandbox: Sandbox, count: int) -> bool:
-    return sandbox.portal.counts()["records"] >= count
-
-
-def wait_for_card(sandbox: Sandbox, *, since: float) -> float:
-    """The moment when a card opened after `since`."""
-    opened: list[float] = []
-
-    def look() -> bool:
-        shown = [entry[0] for entry in list(sandbox.portal.telephony.card_log) if entry[1] == "show"]
-        opened[:] = [at for at in shown if at >= since]
-        return bool(opened)
-
-    wait_for(look)
-    return opened[0]
-
-
-def wait_for(condition: Callable[[], bool], *, seconds: float = 60) -> None:
-    """Look every few milliseconds. Raises TimeoutError."""
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            raise TimeoutError("the service did not get there in time")
-        time.sleep(0.005)
+def write_docs() -> None:
+    """Put the table that was measured last between the marks of the paper."""
+    told = json.loads(KEPT.read_text())
+    head = f"Measured {told['at'][:10]} on {told['machine']}."
+    before, rest = PAPER.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    notes = [f"- {row['name']}: {row['note']}" for row in told["figures"] if row["note"]]
+    told_lines = [head, "", *table(told["figures"]), "", *notes]
+    PAPER.write_text(before + "\n".join([BEGIN, "", *told_lines, "", END]) + after)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
