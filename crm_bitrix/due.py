@@ -20,7 +20,9 @@ def due_portals(now: datetime, portal_id: int | None) -> set[int]:
     portals = Portal.objects.filter(hold_reason="", uninstalled_at__isnull=True)
     unread = InboxEvent.objects.filter(folded_at__isnull=True).order_by()
     if portal_id is not None:
-        own = Credential.objects.filter(portal=portal_id).annotate(own_channel=Concat(Value("uis:"), Cast("pk", CharField())))
+        own = Credential.objects.filter(portal=portal_id).annotate(
+            own_channel=Concat(Value("uis:"), Cast("pk", CharField()))
+        )
         its_unread = unread.filter(Q(channel=f"b24:{portal_id}") | Q(channel__in=own.values("own_channel")))
         wanted = portals.filter(pk=portal_id)
         is_due = Exists(its_unread) | Exists(_due(now, portal_id)) | Exists(_uncertain(now, portal_id))
