@@ -131,6 +131,7 @@ def test_after_a_transfer_the_card_is_with_the_second_employee_and_there_is_one_
     assert not product.sandbox.portal.telephony.cards
 
 
+@pytest.mark.fault(26)
 @pytest.mark.parametrize("kind", ["answered_call", "missed_call", "group_call", "transfer", "voice_mail"])
 @pytest.mark.parametrize("defaults", [False, True])
 def test_the_end_is_the_same_in_reverse_order_and_twenty_times(product: Product, kind: str, defaults: bool):
