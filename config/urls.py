@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
+    path("admin/integration/credential/", include("settings_ui.staff_urls")),
     path("admin/", admin.site.urls),
     path("api/", include("settings_ui.api_urls")),
     path("", include("integration.urls")),

@@ -34,7 +34,8 @@ View = Callable[..., HttpResponse]
 def needs_session(view: View) -> View:
     """Let a request in that carries the token of a live session and comes from our own page; speak its language.
 
-    401 without details: no session, or it is over. 403: from another page. There is no ambient credential, so Django's
+    401 without details: no session, or it is over. 403: from another page, or from staff where only people of the
+    portal may be (`lets_staff`). There is no ambient credential, so Django's
     CSRF cookie has nothing to protect, and a frame could not hold it.
     """
 
@@ -48,11 +49,19 @@ def needs_session(view: View) -> View:
         session = find_session(token) if 0 < len(token) <= MAX_TOKEN else None
         if session is None:
             return secure(HttpResponse(status=401))
+        if session.staff is not None and not getattr(view, "is_for_staff", False):
+            return secure(HttpResponse(status=403))
         request.session_of_frame = session
         with translation.override(session.language):
             return view(request, *args, **named)
 
     return wrapped
+
+
+def lets_staff(view: View) -> View:
+    """Let staff in, too, who have opened the tabs of a portal in the admin."""
+    view.is_for_staff = True  # type: ignore[attr-defined]
+    return view
 
 
 def needs_admin(view: View) -> View:

@@ -25,7 +25,7 @@ from integration.settings_document import read_document, read_settings
 from integration.settings_rows import BadRow
 from integration.trace import show_reason
 from settings_ui import journal_words
-from settings_ui.access import FrameRequest, needs_session
+from settings_ui.access import FrameRequest, lets_staff, needs_session
 from settings_ui.headers import secure
 from settings_ui.rehearsal import Comparison, Rehearsal, compare, rehearse
 from settings_ui.rehearsal_forms import FORMS, CallForm
@@ -39,6 +39,7 @@ SHOWN_CHANGES = 20
 
 @needs_session
 @require_POST
+@lets_staff
 def rehearsal(request: FrameRequest) -> HttpResponse:
     """Play the event. Edited settings are for administrators: by trying filters one could guess a masked number.
 

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_POST
 
 from integration.models import Credential, Portal
 from integration.settings_document import AuthorKind
-from settings_ui.access import FrameRequest, needs_admin, needs_session
+from settings_ui.access import FrameRequest, lets_staff, needs_admin, needs_session
 from settings_ui.headers import secure
+from settings_ui.models import FrameSession
 from settings_ui.screen_form import BadForm, Pairs, read_form
 from settings_ui.screen_person import Person
 
@@ -80,16 +81,24 @@ def read_asked(request: HttpRequest, portal: Portal, person: Person) -> Asked:
     return Asked(found, person, body)
 
 
+def person_of(session: FrameSession) -> Person:
+    """Who holds a session."""
+    if session.staff is not None:
+        return Person(AuthorKind.STAFF, session.user_id, session.is_admin, name=session.staff.get_username())
+    return Person(AuthorKind.BITRIX, session.user_id, session.is_admin)
+
+
 View = Callable[[FrameRequest, Asked], HttpResponse]
 
 
 def _reads(view: View) -> Callable[[FrameRequest], HttpResponse]:
     """Give a view what the form asks for; whatever in it cannot be read is refused in words."""
 
+    @lets_staff
     @wraps(view)
     def read(request: FrameRequest) -> HttpResponse:
         session = request.session_of_frame
-        person = Person(AuthorKind.BITRIX, session.user_id, session.is_admin)
+        person = person_of(session)
         try:
             return view(request, read_asked(request, session.portal, person))
         except BadForm as error:

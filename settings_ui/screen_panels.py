@@ -18,7 +18,7 @@ from integration import notifications, routing_guide
 from integration.masking import mask
 from integration.models import Credential, Portal
 from integration.notifications import Need
-from settings_ui.access import FrameRequest, needs_admin, needs_session
+from settings_ui.access import FrameRequest, lets_staff, needs_admin, needs_session
 from settings_ui.pages import show
 from settings_ui.withheld import withheld_of
 
@@ -158,6 +158,7 @@ def _notification(each: notifications.Notification) -> dict[str, Any]:
 
 @needs_admin
 @require_POST
+@lets_staff
 def start_sync(request: FrameRequest) -> HttpResponse:
     """Begin a synchronisation, or show the one that runs."""
     session = request.session_of_frame
@@ -168,6 +169,7 @@ def start_sync(request: FrameRequest) -> HttpResponse:
 
 @needs_session
 @require_POST
+@lets_staff
 def show_sync(request: FrameRequest) -> HttpResponse:
     """How the synchronisation goes; the page asks again while one runs."""
     return _sync_answer(request)

@@ -7,6 +7,7 @@ and every request sends it in a header. It never stands in an address.
 import secrets
 from datetime import timedelta
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from crm_bitrix.verification import Identity
@@ -14,6 +15,7 @@ from integration.models import Portal
 from integration.models.portal import hash_secret
 from settings_ui.models import FrameSession
 
+CHANGE, VIEW = "integration.change_credential", "integration.view_credential"
 IDLE = timedelta(minutes=60)
 ABSOLUTE = timedelta(hours=12)
 NOTE_EVERY = timedelta(minutes=1)
@@ -32,11 +34,31 @@ def start_session(portal: Portal, identity: Identity) -> str:
     return token
 
 
+def start_staff_session(portal: Portal, staff: User, *, language: str) -> str:
+    """Begin a session of our own staff on the tabs of a portal and return its token."""
+    token = secrets.token_urlsafe(32)
+    FrameSession.objects.create(
+        token_hash=hash_secret(token), portal=portal, user_id=staff.pk, staff=staff, language=language
+    )
+    return token
+
+
 def find_session(token: str) -> FrameSession | None:
-    """The session of a token, None when it is unknown, over, or its portal has removed the application."""
+    """The session of a token, None when it is unknown, over, or its portal has removed the application.
+
+    What staff may do is asked anew each time: a right that is taken away counts at once.
+    """
+    session = _find(token)
+    if session is None or session.staff is None:
+        return session
+    session.is_admin = session.staff.has_perm(CHANGE)
+    return session if session.is_admin or session.staff.has_perm(VIEW) else None
+
+
+def _find(token: str) -> FrameSession | None:
     now = timezone.now()
     session = (
-        FrameSession.objects.select_related("portal")
+        FrameSession.objects.select_related("portal", "staff")
         .filter(
             token_hash=hash_secret(token),
             seen_at__gt=now - IDLE,

@@ -12,12 +12,21 @@ from django.utils.translation import gettext_lazy
 
 from crm_bitrix.admin import CommunicationAdmin
 from crm_bitrix.admin.journal import DIRECTIONS, DirectionFilter, show_moment
-from integration.admin.base import PageAdmin, PortalFilter, badge, link, row_url
+from integration.admin.base import (
+    CredentialFilter,
+    PageAdmin,
+    PhoneSearch,
+    PortalFilter,
+    ReadOnlyAdmin,
+    badge,
+    link,
+    row_url,
+)
 from integration.admin.page import Button, Page, Section
 from integration.admin.veil import Veil, veil_for
 from integration.rules.wording import show_duration
 from telephony.facts import ANSWERED, MISSED, UNANSWERED, read_call
-from telephony.models import Call, Record, RecordQuerySet
+from telephony.models import Call, Dial, Record, RecordQuerySet, RoutingQuestion
 
 RESULTS = {
     ANSWERED: gettext_lazy("отвечен"),
@@ -113,6 +122,57 @@ class RecordAdmin(PageAdmin):
             sections=(Section(_("Запись разговора"), rows),),
             buttons=(Button("send_again", _("Передать ещё раз")),),
         )
+
+
+@admin.register(Dial)
+class DialAdmin(PhoneSearch, ReadOnlyAdmin):
+    list_display = ["about", "method", "how", "sent_at", "until", "error", "portal_name"]
+    list_filter = ["state", "until", ("communication__portal", PortalFilter)]
+    list_select_related = ["communication__portal"]
+    search_fields = ["=communication__uis_id", "communication__portal__domain"]
+    search_help_text = gettext_lazy("телефон клиента, номер звонка (call session) или портал")
+    phone_lookup = "communication__client_phone"
+    ordering = ["-pk"]
+    fields = ["about", "method", "how", "sent_at", "until", "error"]
+    readonly_fields = ["about", "how"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Dial]:
+        return super().get_queryset(request).defer("params", "communication__trace", "communication__facts")
+
+    @admin.display(description=gettext_lazy("звонок"))
+    def about(self, row: Dial) -> SafeString:
+        text = row.communication.uis_id or Veil().phone(row.communication.client_phone) or "—"
+        return link(row_url(Call, row.communication_id), text)
+
+    @admin.display(description=gettext_lazy("состояние"), ordering="state")
+    def how(self, row: Dial) -> SafeString:
+        looks = {Dial.State.ANSWERED: "good", Dial.State.FAILED: "bad"}
+        return badge(row.get_state_display(), looks.get(Dial.State(row.state), "wait"))
+
+    @admin.display(description=gettext_lazy("портал"), ordering="communication__portal__domain")
+    def portal_name(self, row: Dial) -> str:
+        return row.communication.portal.domain
+
+
+@admin.register(RoutingQuestion)
+class RoutingQuestionAdmin(PhoneSearch, ReadOnlyAdmin):
+    list_display = ["asked_at", "client", "reason", "took_ms", "credential", "portal_name"]
+    list_filter = ["reason", "asked_at", ("credential", CredentialFilter)]
+    list_select_related = ["credential__portal"]
+    search_fields = ["credential__name", "credential__portal__domain"]
+    search_help_text = gettext_lazy("телефон клиента, учётные данные или портал")
+    phone_lookup = "phone"
+    ordering = ["-asked_at"]
+    fields = ["asked_at", "client", "reason", "took_ms", "credential"]
+    readonly_fields = ["client"]
+
+    @admin.display(description=gettext_lazy("номер клиента"), ordering="phone")
+    def client(self, row: RoutingQuestion) -> str:
+        return Veil().phone(row.phone) or "—"
+
+    @admin.display(description=gettext_lazy("портал"), ordering="credential__portal__domain")
+    def portal_name(self, row: RoutingQuestion) -> str:
+        return str(row.credential.portal or "—")
 
 
 def show_result(row: Call) -> str:

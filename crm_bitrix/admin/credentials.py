@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -57,7 +58,7 @@ class CredentialAdmin(admin.ModelAdmin):
     fields = [
         *("name", "portal", "brand", "uuid", "uis_account_id", "uis_time_zone", "revision", "made_at"),
         *("has_key", "has_secret", "previous_secret_until", "last_event_at"),
-        *("streams", "numbers", "employees", "dictionaries", "journal", "history"),
+        *("tabs", "streams", "numbers", "employees", "dictionaries", "journal", "history"),
     ]
 
     class Media:
@@ -104,6 +105,10 @@ class CredentialAdmin(admin.ModelAdmin):
     @admin.display(description=gettext_lazy("портал"), ordering="portal__domain")
     def domain(self, row: Credential) -> str:
         return str(row.portal or "—")
+
+    @admin.display(description=gettext_lazy("настройки"))
+    def tabs(self, row: Credential) -> SafeString | str:
+        return link(reverse("staff-settings", args=[row.pk]), _("открыть вкладки")) if row.portal_id else "—"
 
     @admin.display(description=gettext_lazy("потоки"))
     def streams(self, row: Credential) -> SafeString:

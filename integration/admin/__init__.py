@@ -11,13 +11,18 @@ from integration.admin.dictionaries import UisItemAdmin
 from integration.admin.history import SettingsRevisionAdmin
 from integration.admin.inbox import InboxEventAdmin
 from integration.admin.lanes import LaneAdmin
+from integration.admin.links import ClientLinkAdmin
+from integration.admin.reports import DayCountAdmin, ReportCursorAdmin
 
 __all__ = [
     "AlertAdmin",
     "AttemptsAdmin",
     "AuditEntryAdmin",
+    "ClientLinkAdmin",
+    "DayCountAdmin",
     "InboxEventAdmin",
     "LaneAdmin",
+    "ReportCursorAdmin",
     "SettingsRevisionAdmin",
     "UisItemAdmin",
 ]

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from integration.admin.page import Page
 from integration.admin.veil import ASKED, may_lift, note_reveal
+from integration.rules.phones import normalise_phone
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -36,6 +37,20 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """For actions: whoever may change the rows of this table may have the service work on them."""
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+
+class PhoneSearch(admin.ModelAdmin):
+    """A list that is searched by phone in any usual writing, too; `phone_lookup` leads to a normalised one."""
+
+    phone_lookup = ""
+    phone_prefix = ""
+
+    def get_search_results(self, request: HttpRequest, rows: QuerySet[Any], text: str) -> tuple[QuerySet[Any], bool]:
+        found, may_repeat = super().get_search_results(request, rows, text)
+        phone = normalise_phone(text.strip(), "RU")
+        if phone:
+            found = found | rows.filter(**{self.phone_lookup: f"{self.phone_prefix}{phone}"})
+        return found, may_repeat
 
 
 class PageAdmin(ReadOnlyAdmin):

@@ -1,5 +1,6 @@
 """The staff's pages of what the screen itself keeps."""
 
 from settings_ui.admin.drafts import SettingsDraftAdmin
+from settings_ui.admin.people import FrameSessionAdmin, ResendAdmin, RevealAdmin
 
-__all__ = ["SettingsDraftAdmin"]
+__all__ = ["FrameSessionAdmin", "ResendAdmin", "RevealAdmin", "SettingsDraftAdmin"]
