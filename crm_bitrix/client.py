@@ -5,8 +5,10 @@ work-time limit of each method, writes the log of requests, and turns every fail
 Why not a library: docs/decisions/0003-our-own-client.md.
 """
 
+import logging
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
@@ -19,8 +21,27 @@ from integration import lanes, remote
 from integration.masking import mask
 from integration.models import Portal
 
+log = logging.getLogger(__name__)
+
 OPERATING_SECONDS = 400.0
 """Work time of one method after which we let it rest: the vendor blocks at 480 s in ten minutes (on-premise 420)."""
+
+
+@dataclass(frozen=True)
+class About:
+    """Whom a request serves: the keys of communications, and the traces of the events that began them."""
+
+    communications: tuple[int, ...] = ()
+    traces: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> dict[str, Json]:
+        """For the journal and the log; nothing for a request that serves nobody in particular."""
+        told = {"communications": list(self.communications), "traces": list(self.traces)}
+        return told if self.communications else {}
+
+
+NOBODY = About()
 
 
 class Client:
@@ -43,16 +64,16 @@ class Client:
         self.may_wait = may_wait
         self.until = until
 
-    def call(self, command: Command) -> Json:
+    def call(self, command: Command, *, about: About = NOBODY) -> Json:
         """Call one method; its `result`. Raises PortalError."""
-        body = self._post(command.method, dict(command.params), methods=[command.method])
+        body = self._post(command.method, dict(command.params), methods=[command.method], about=about)
         self._note_operating({command.method: _operating(body)})
         return body["result"]
 
-    def batch(self, commands: Mapping[str, Command]) -> batch.BatchAnswer:
+    def batch(self, commands: Mapping[str, Command], *, about: About = NOBODY) -> batch.BatchAnswer:
         """Call up to 50 methods in one request. Raises PortalError when the request as a whole failed."""
         methods = [command.method for command in commands.values()]
-        body = self._post("batch", batch.body(commands), methods=methods)
+        body = self._post("batch", batch.body(commands), methods=methods, about=about)
         try:
             answer = batch.read(body, commands)
         except batch.BadAnswer as error:
@@ -62,22 +83,22 @@ class Client:
         )
         return answer
 
-    def _post(self, method: str, params: dict[str, Json], *, methods: list[str]) -> dict[str, Json]:
+    def _post(self, method: str, params: dict[str, Json], *, methods: list[str], about: About) -> dict[str, Json]:
         try:
-            return self._post_once(method, params, methods=methods)
+            return self._post_once(method, params, methods=methods, about=about)
         except PortalError as error:
             if error.cause != Cause.TOKEN:
                 raise
         within = None if self.until is None else self._seconds_left()
         tokens.renew(self.portal, may_wait=self.may_wait, within_seconds=within)
         try:
-            return self._post_once(method, params, methods=methods)
+            return self._post_once(method, params, methods=methods, about=about)
         except PortalError as error:
             if error.cause == Cause.TOKEN:
                 raise PortalError(Cause.HOLD, f"a fresh token is refused: {error}", code=error.code) from error
             raise
 
-    def _post_once(self, method: str, params: dict[str, Json], *, methods: list[str]) -> dict[str, Json]:
+    def _post_once(self, method: str, params: dict[str, Json], *, methods: list[str], about: About) -> dict[str, Json]:
         self._seconds_left()
         full_until = lanes.take(self.portal.live_lane, level=self.level)
         if full_until:
@@ -90,13 +111,16 @@ class Client:
             status = f"{error.cause}: {mask(str(error))}"
             raise
         finally:
-            RequestLog.objects.create(
+            row = RequestLog.objects.create(
                 portal=self.portal,
                 methods=", ".join(dict.fromkeys(methods))[:500],
                 commands=len(methods),
                 status=status[:80],
                 duration_ms=int((time.monotonic() - started) * 1000),
+                detail=about.told,
             )
+            told = {"request": row.pk, "portal": self.portal.domain, "methods": row.methods, "status": row.status}
+            log.info("asked", extra=told | {"duration_ms": row.duration_ms} | about.told)
 
     def _send(self, method: str, params: dict[str, Json]) -> dict[str, Json]:
         url = f"{self.portal.client_endpoint}{method}.json"

@@ -22,6 +22,7 @@ from integration.events import BadPayload, RawEvent, read_notification
 from integration.inbox import KINDS, URGENT_EVENTS
 from integration.models import Communication, Credential, InboxEvent, Portal
 from integration.rules.observations import Observation
+from integration.tracing import trace_id
 
 AT_ONCE = 200
 _CLOSE = "UPDATE integration_inboxevent SET name = %s, communication_id = %s, folded_at = %s, error = %s WHERE id = %s"
@@ -205,6 +206,9 @@ def _close_together(closed: Sequence[_Closed]) -> None:
     ]
     with connection.cursor() as cursor:
         cursor.executemany(_CLOSE, rows)
+    for event, communication, error in closed:
+        about = {"trace": trace_id(event.dedupe_key), "channel": event.channel, "event": event.name}
+        log.info("read", extra=about | {"communication": communication.pk if communication else 0, "error": error})
 
 
 def has_urgent(channels: Iterable[str]) -> bool:

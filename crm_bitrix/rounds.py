@@ -34,6 +34,7 @@ from crm_bitrix.work import Work
 from integration import lanes
 from integration.inbox import KINDS
 from integration.models import Communication, Lane, Portal, State
+from integration.tracing import with_trace
 
 AT_ONCE = 50
 WAVE = 20
@@ -94,9 +95,8 @@ def pick(current: Round) -> list[Work]:
     """
     limit = 1 if current.lane.is_single else AT_ONCE
     actions = Prefetch("actions", CrmAction.objects.order_by("seq"), to_attr="loaded_actions")
-    communications = (
-        Communication.objects.filter(portal=current.portal).select_related("credential").prefetch_related(actions)
-    )
+    communications = with_trace(Communication.objects.filter(portal=current.portal))
+    communications = communications.select_related("credential").prefetch_related(actions)
     uncertain = list(communications.filter(actions__state=CrmAction.State.SENT).distinct().order_by("rank_at"))
     due = communications.filter(due_at__lte=timezone.now()).order_by("rank_at")[: 3 * limit]
     taken: set[str] = set()

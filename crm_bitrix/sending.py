@@ -8,11 +8,12 @@ from django.utils import timezone
 
 from crm_bitrix import batch
 from crm_bitrix.actions import CALL_IS_OVER, METHODS, Command, Json, Refusal, Retry, fill_params
-from crm_bitrix.client import METHOD_REST, Client, pause_methods, resting
+from crm_bitrix.client import METHOD_REST, About, Client, pause_methods, resting
 from crm_bitrix.errors import Cause, PortalError, cause_of
 from crm_bitrix.models import CrmAction
 from crm_bitrix.work import Work
 from integration.models import ClientLink, Portal
+from integration.tracing import trace_id
 
 PROBE = Command("server.time")
 NOT_SENT = (Cause.BUSY, Cause.METHOD_BUSY, Cause.TOKEN, Cause.HOLD, Cause.MOVED, Cause.DOWN, Cause.REFUSED)
@@ -58,7 +59,7 @@ def send_wave(client: Client, ready: Sequence[tuple[Work, CrmAction]]) -> None:
     wave = [(work, action) for work, action in ready if str(action.pk) in commands]
     _mark(wave, CrmAction.State.SENT)
     try:
-        outcome = _ask(client, commands)
+        outcome = _ask(client, commands, _about(wave))
     except PortalError as error:
         if error.cause in NOT_SENT:
             _mark(wave, CrmAction.State.PLANNED)
@@ -76,13 +77,20 @@ def _mark(wave: Sequence[tuple[Work, CrmAction]], state: str) -> None:
         action.state, action.sent_at = state, sent_at
 
 
-def _ask(client: Client, commands: Mapping[str, Command]) -> Mapping[str, Json | Refusal]:
+def _about(wave: Sequence[tuple[Work, CrmAction]]) -> About:
+    """Whom a request serves."""
+    served = {work.communication.pk: work.communication for work, _action in wave}
+    traces = (trace_id(getattr(one, "first_event", "")) for one in served.values())
+    return About(tuple(served), tuple(dict.fromkeys(traces)))
+
+
+def _ask(client: Client, commands: Mapping[str, Command], about: About) -> Mapping[str, Json | Refusal]:
     """One request for all; a text that looks like a reference of the batch goes alone, as a call."""
     name, first = next(iter(commands.items()))
     if batch.is_safe(first):
-        return client.batch(commands).results
+        return client.batch(commands, about=about).results
     try:
-        return {name: client.call(first)}
+        return {name: client.call(first, about=about)}
     except PortalError as error:
         if error.cause != Cause.REFUSED:
             raise

@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from integration import __version__, own_address
+from integration import __version__, inbox, own_address
 from integration.door import take_in
 from integration.models import InboxEvent, Lane
+from integration.tracing import trace_id
 
 
 @csrf_exempt
@@ -33,7 +34,8 @@ def uis_events(request: HttpRequest, credential_uuid: UUID, secret: str) -> Http
     except DatabaseError:
         return HttpResponse(status=503)
     if is_open:
-        return HttpResponse(status=200)
+        trace = trace_id(inbox.dedupe_key(query, request.body))
+        return HttpResponse(status=200, headers={"X-Trace-Id": trace})
     return HttpResponse(status=own_address.ANSWER if own_address.is_knock(secret, credential_uuid) else 404)
 
 

@@ -7,6 +7,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core import mail
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -16,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from crm_bitrix import heartbeat, holds
 from crm_bitrix.errors import Cause, PortalError
+from crm_bitrix.models import RequestLog
 from integration import logs
 from integration.logs import JsonFormatter, LineFormatter, MailOnce
 from integration.masking import MaskingFilter
@@ -161,3 +163,29 @@ def test_an_error_is_mailed_once_an_hour_and_without_the_secret_of_an_address(
         logger.removeHandler(handler)
     assert len(mail.outbox) == 2
     assert "the-secret" not in f"{mail.outbox[0].subject} {mail.outbox[0].body}"
+
+
+def test_one_id_leads_from_the_notification_to_the_request_at_the_portal(
+    product: Product, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    story = product.sandbox.tell("missed_call", client_phone=PHONE)
+    first = json.dumps(story.bodies[0], ensure_ascii=False)
+    answer = product.client.post(product.events_path, data=first, content_type="application/json")
+    story.post()
+    trace = answer["X-Trace-Id"]
+    for _ in range(3):
+        product.pass_time(30)
+    read = next(record for record in caplog.records if getattr(record, "trace", "") == trace)
+    asked = [record for record in caplog.records if trace in getattr(record, "traces", ())]
+    assert read.communication in asked[0].communications
+    journalled = [row.pk for row in RequestLog.objects.all() if trace in row.detail.get("traces", ())]
+    assert journalled == [record.request for record in asked]
+    page = admin_page(product, f"/admin/crm_bitrix/requestlog/?q={trace}")
+    assert f"/{journalled[0]}/" in page
+
+
+def admin_page(product: Product, path: str) -> str:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    return client.get(path).content.decode()

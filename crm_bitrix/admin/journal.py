@@ -22,6 +22,7 @@ from integration.models import Communication, InboxEvent, Portal, State
 from integration.retention import OUTDATED
 from integration.rules.phones import normalise_phone, phone_digits
 from integration.trace import explain, show_object, show_reason
+from integration.tracing import trace_id
 
 LOOKS = {State.DONE: "good", State.FAILED: "bad", State.RETRY: "wait", State.WAITING: "wait", State.WITHHELD: "wait"}
 KINDS = {"call": gettext_lazy("звонок"), "chat": gettext_lazy("чат"), "request": gettext_lazy("заявка")}
@@ -226,11 +227,12 @@ def events_section(row: Communication) -> Section:
             show_moment(event.received_at),
             event.get_source_display(),
             link(row_url(InboxEvent, event.pk), event.name or _("без названия")),
+            trace_id(event.dedupe_key),
             show_reason(event.error),
         )
         for event in events
     )
-    head = (_("Получено"), _("Источник"), _("Событие"), _("Ошибка"))
+    head = (_("Получено"), _("Источник"), _("Событие"), _("След в журнале"), _("Ошибка"))
     return Section(_("Из каких событий сложилось"), rows, head, empty=_("Событий нет."))
 
 

@@ -47,7 +47,7 @@ class OfPortalAdmin(PageAdmin):
 class RequestLogAdmin(OfPortalAdmin):
     list_display = ["at", "portal_name", "methods", "commands", "result", "duration_ms"]
     list_filter = [StatusFilter, "at", ("portal", PortalFilter)]
-    search_fields = ["methods", "portal__domain"]
+    search_fields = ["methods", "portal__domain", "detail"]
     ordering = ["-at", "-pk"]
 
     @admin.display(description=gettext_lazy("исход"), ordering="status")

@@ -20,6 +20,7 @@ from integration.events import BadPayload, read_notification
 from integration.models import Credential, InboxEvent
 from integration.rules.phones import normalise_phone
 from integration.trace import show_reason
+from integration.tracing import LENGTH, trace_id
 
 NOT_READABLE, NOT_SUPPORTED = "не читается", "не поддерживается"
 SHOWN_CHARACTERS = 20_000
@@ -61,6 +62,8 @@ class InboxEventAdmin(PageAdmin):
         if not text:
             return rows, False
         wanted = Q(name__icontains=text) | Q(communication__uis_id=text) | Q(channel=text)
+        if len(text) == LENGTH:
+            wanted |= Q(dedupe_key__startswith=text)
         phone = normalise_phone(text, "RU")
         return rows.filter(wanted | Q(communication__client_phone=phone) if phone else wanted), False
 
@@ -88,6 +91,7 @@ class InboxEventAdmin(PageAdmin):
             (_("Получено"), date_format(localtime(row.received_at), "DATETIME_FORMAT")),
             (_("Источник"), row.get_source_display()),
             (_("Канал"), row.channel),
+            (_("След в журнале"), trace_id(row.dedupe_key)),
             (_("Обращение"), _communication_link(row)),
         )
         return Page(
