@@ -303,7 +303,7 @@ def test_rules_are_dragged_copied_and_tried_before_anything_is_saved(visit, cred
     rules.locator("summary").first.click()
     names = rules.get_by_label("Название правила")
     expect(names.nth(0)).to_have_value("Знакомый клиент")
-    drag_up(visit.page, rules.locator("[data-handle]").nth(1), by=300)
+    drag_up(visit.page, rules.locator("[data-handle]").nth(1), by=100)
     expect(names.nth(0)).to_have_value("Кто говорил")
     rules.get_by_role("button", name="Копировать").first.click()
     expect(names.nth(1)).to_have_value("Кто говорил копия")

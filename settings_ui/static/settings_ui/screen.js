@@ -1,5 +1,6 @@
 // The settings: one form over all tabs. Whatever changes its shape is asked of the server, which answers with the
 // section drawn anew; nothing is lost by switching tabs, because nothing is sent by it.
+import { Beside } from "./beside.js";
 import { Draft } from "./draft.js";
 import { makeDraggable } from "./drag.js";
 import { elementAt, idAt, pathOf } from "./places.js";
@@ -7,7 +8,6 @@ import { Rehearsal } from "./rehearsal.js";
 import { send, SessionOver } from "./session.js";
 
 const SEARCH_MS = 200;
-const POLL_MS = 1500;
 const STALE = 409;
 
 export class Screen {
@@ -15,6 +15,7 @@ export class Screen {
     Object.assign(this, { place, bridge, say, tab: "main", changed: new Set(), unchecked: new Set() });
     this.draft = new Draft(this);
     this.rehearsal = new Rehearsal(this);
+    this.beside = new Beside(this);
     place.addEventListener("submit", (event) => {
       event.preventDefault();
       if (event.target.id === "settings") this.save();
@@ -25,7 +26,8 @@ export class Screen {
     place.addEventListener("change", (event) => this.change(event));
     place.addEventListener("focusin", (event) => event.target.dataset.search && this.search(event.target));
     place.addEventListener("focusout", (event) => this.leave(event.target));
-    place.addEventListener("toggle", (event) => this.open(event.target), true);
+    const open = ({ target }) => target.open && [this.rehearsal, this.beside].forEach((one) => one.open(target));
+    place.addEventListener("toggle", open, true);
     makeDraggable(place, (rule, index) => this.edit(rule, { do: "move", at: rule.dataset.rule, value: String(index) }));
     this.settle();
   }
@@ -87,7 +89,7 @@ export class Screen {
     this.show(this.tab);
     this.mark("draft" in this.form.dataset ? [] : JSON.parse(document.getElementById("changed").textContent));
     if ("dirty" in this.form.dataset) this.draft.later();
-    if (this.place.querySelector("#sync[data-running]")) this.poll();
+    this.beside.settle();
     for (const card of this.place.querySelectorAll("details[data-section][open]")) this.rehearsal.open(card);
   }
 
@@ -116,8 +118,10 @@ export class Screen {
     // Who goes on typing while the answer is under way keeps what he types, and his place.
     const typed = what.do === "refresh" ? [...valuesIn(card)].filter(([id, value]) => sent.get(id) !== value) : [];
     const here = what.do === "refresh" && card.contains(document.activeElement) ? document.activeElement.id : "";
+    const opened = isOrder(what) ? [] : [...card.querySelectorAll("details[id][open]")].map((one) => one.id);
     card.innerHTML = html;
     card.open = true;
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     for (const [id, value] of typed) {
       const control = document.getElementById(id);
       if (control) control.value = value;
@@ -125,7 +129,9 @@ export class Screen {
     this.touch(what.at);
     this.tell(button.dataset.said);
     const target = document.getElementById(here) ?? document.getElementById(idAt(answer.headers.get("X-Focus") ?? ""));
-    (card.contains(target) ? target : card).focus();
+    const focused = card.contains(target) ? target : card;
+    reveal(focused);
+    focused.focus();
   }
 
   // --- what happens on the page
@@ -137,7 +143,6 @@ export class Screen {
     if (dataset.tab) return this.show(dataset.tab);
     if (dataset.do) return this.edit(button, { do: dataset.do, at: dataset.at, value: dataset.value ?? "" });
     if (dataset.insert) return this.insert(button);
-    if (dataset.restore) return this.turn("restore", { number: Number(dataset.restore) });
     if (dataset.goto) {
       event.preventDefault();
       return this.goTo(dataset.goto, dataset.tabOf);
@@ -148,10 +153,8 @@ export class Screen {
     if ("changes" in dataset) return this.changes(button);
     if (dataset.choose) return this.choose(dataset.choose);
     if (dataset.switchOn) return this.switchOn(dataset.switchOn);
-    if (dataset.withheld) return this.withheld(dataset);
-    if ("sync" in dataset) return this.sync("syncStart");
-    if ("export" in dataset) return this.export();
-    return this.rehearsal.click(button);
+    this.rehearsal.click(button);
+    this.beside.click(button);
   }
 
   key(event) {
@@ -179,9 +182,8 @@ export class Screen {
   change(event) {
     const { target } = event;
     if (target.dataset.refresh) this.edit(target, { do: "refresh", at: target.dataset.refresh });
-    if ("import" in target.dataset && target.files[0]) this.import(target.files[0]);
-    if ("credentials" in target.dataset) this.load(target.value);
     this.rehearsal.change(target);
+    this.beside.change(target);
   }
 
   later(action) {
@@ -291,7 +293,7 @@ export class Screen {
   goTo(id, tab) {
     if (tab) this.show(tab);
     const target = document.getElementById(id);
-    for (let up = target?.closest("details"); up; up = up.parentElement.closest("details")) up.open = true;
+    reveal(target);
     target?.focus();
     target?.scrollIntoView({ block: "center" });
   }
@@ -332,48 +334,15 @@ export class Screen {
     output.textContent = title;
     output.nextElementSibling.textContent = about;
   }
+}
 
-  // --- beside the form
+function reveal(element) {
+  for (let up = element?.closest("details"); up; up = up.parentElement.closest("details")) up.open = true;
+}
 
-  async withheld({ withheld, of }) {
-    const answer = await this.ask("withheld", { way: withheld, tab: of });
-    if (answer) this.place.querySelector("[data-withheld-place]").innerHTML = await answer.text();
-  }
-
-  async sync(name) {
-    const answer = await this.ask(name, {}, { quiet: name === "syncShow" });
-    const place = this.place.querySelector("[data-sync-place]");
-    if (!answer || !place) return;
-    place.innerHTML = await answer.text();
-    if (place.querySelector("[data-running]")) this.poll();
-  }
-
-  poll() {
-    clearTimeout(this.polling);
-    this.polling = setTimeout(() => this.sync("syncShow"), POLL_MS);
-  }
-
-  async open(details) {
-    this.rehearsal.open(details);
-    const place = details.open && details.dataset.revision && details.querySelector("[data-revision-place]");
-    if (!place || place.childElementCount) return;
-    const answer = await this.ask("revision", { number: Number(details.dataset.revision) });
-    if (answer) place.innerHTML = await answer.text();
-  }
-
-  async export() {
-    const answer = await this.ask("export");
-    if (!answer) return;
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await answer.blob());
-    link.download = "settings.json";
-    link.click();
-    URL.revokeObjectURL(link.href);
-  }
-
-  async import(file) {
-    await this.turn("import", { file: await file.text() });
-  }
+// Whether an edit gives the rules other numbers: what was open under the old ones is another rule now.
+function isOrder({ at }) {
+  return /\.rules\[\d+\]$/.test(at);
 }
 
 // What is searched for: the text without the id that a chosen label ends with.
