@@ -60,8 +60,9 @@ class ConditionResult:
     passed: bool
 
 
-# A condition as a check keeps it: its place in the tree, itself, the number of its fact among the check's facts.
-_Leaf = tuple[str, Condition, int]
+# A condition as a check keeps it: its place in the tree, itself, the number of its fact among the check's facts, and
+# its value as the trace shows it.
+_Leaf = tuple[str, Condition, int, Any]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,24 @@ class Outcome:
     def conditions(self) -> tuple[ConditionResult, ...]:
         """The trace. Built when asked for: a check that nobody looks into pays nothing for it."""
         rows = zip(self._leaves, self._results, strict=True)
-        return tuple(ConditionResult(node, leaf, self._values[number], passed) for (node, leaf, number), passed in rows)
+        return tuple(
+            ConditionResult(node, leaf, self._values[number], passed) for (node, leaf, number, _shown), passed in rows
+        )
+
+    def flatten(self) -> list[dict[str, Any]]:
+        """The trace as JSON, see `flatten_trace`."""
+        actual = tuple(map(_shorten, self._values))
+        return [
+            {
+                "node": node,
+                "fact": leaf.fact,
+                "op": leaf.op,
+                "value": shown,
+                "actual": actual[number],
+                "passed": passed,
+            }
+            for (node, leaf, number, shown), passed in zip(self._leaves, self._results, strict=True)
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,14 +157,14 @@ def compile_tree(tree: Tree, *, zone: tzinfo) -> Check:
     """Make the check of a parsed tree; `zone` is the UIS account's, in which the dates of conditions are meant."""
     places = tuple(_leaves_of(tree, ""))
     names = tuple(dict.fromkeys(leaf.fact for _, leaf in places))
-    leaves = tuple((place, leaf, names.index(leaf.fact)) for place, leaf in places)
+    leaves = tuple((place, leaf, names.index(leaf.fact), _shorten(leaf.value)) for place, leaf in places)
     return Check(
         tree=tree,
         _leaves=leaves,
         _names=names,
         _readers=tuple(make_reader(FACTS[name].type) for name in names),
         _tests=tuple(
-            (make_test(FACTS[leaf.fact].type, leaf.op, leaf.value, zone), number) for _, leaf, number in leaves
+            (make_test(FACTS[leaf.fact].type, leaf.op, leaf.value, zone), number) for _, leaf, number, _ in leaves
         ),
         _verdict=_compile_group(tree, iter(range(len(leaves)))),
     )
@@ -157,17 +175,7 @@ def flatten_trace(outcome: Outcome) -> list[dict[str, Any]]:
 
     Long texts are cut at 200 characters and long lists at 20 items; the tree itself is in the settings document.
     """
-    return [
-        {
-            "node": row.node,
-            "fact": row.condition.fact,
-            "op": row.condition.op,
-            "value": _shorten(row.condition.value),
-            "actual": _shorten(row.actual),
-            "passed": row.passed,
-        }
-        for row in outcome.conditions
-    ]
+    return outcome.flatten()
 
 
 class _TreeParser:
