@@ -93,6 +93,11 @@ def test_the_readme_names_the_two_commands_plainly():
     assert {"make run", "make test"} <= set(lines)
 
 
+def test_the_readme_leads_to_every_document():
+    pages = {path.name for path in ROOT.glob("docs/*.md")}
+    assert [name for name in sorted(pages) if f"`docs/{name}`" not in text_of("README.md")] == []
+
+
 def test_every_decision_is_in_the_list():
     index = text_of("docs/decisions/README.md")
     records = {path.name for path in ROOT.glob("docs/decisions/0*.md")}
