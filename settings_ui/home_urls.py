@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from settings_ui import home
+from settings_ui import home, home_people
 
 urlpatterns = [
     path("checklist/", home.checklist_part, name="bitrix24-checklist"),
@@ -11,4 +11,8 @@ urlpatterns = [
     path("addresses/", home.new_addresses, name="bitrix24-addresses"),
     path("check/", home.check, name="bitrix24-check"),
     path("check/return/", home.check_return, name="bitrix24-check-return"),
+    path("people/new/", home_people.show_new, name="people-new"),
+    path("people/create/", home_people.create, name="people-create"),
+    path("people/past/", home_people.find_past, name="people-past"),
+    path("people/past/again/", home_people.past_again, name="people-past-again"),
 ]

@@ -61,6 +61,14 @@ def again_failed(rows: QuerySet[Communication], portal: Portal, *, user_id: int)
     return resend
 
 
+def again_late(rows: QuerySet[Communication], portal: Portal) -> None:
+    """Decide about these anew, after what is happening now."""
+    with transaction.atomic():
+        now = timezone.now()
+        rows.filter(portal=portal).update(due_at=now, attempts=0, rank_at=now + BEHIND_THE_LIVE)
+        transaction.on_commit(lambda: lanes.ring(portal.live_lane))
+
+
 def progress_of(resend: Resend) -> Progress:
     """How many of a repetition have had their turn, and how many of these failed again. Those that rest before another
     attempt still wait."""

@@ -84,6 +84,7 @@ def people_of(credential: Credential) -> dict[str, Any]:
     counts = board.counts
     return {
         "counts": [(name, counts[status]) for status, name in STATUS_NAMES.items() if counts[status]],
+        "missing": len(board.missing),
         "troubled": shown,
         "more": len(troubled) - len(shown),
         "without_surname": [
@@ -164,6 +165,16 @@ def start_sync(request: FrameRequest) -> HttpResponse:
     session = request.session_of_frame
     with suppress(synchronise.AlreadyRunning):
         synchronise.start(session.portal, by=str(session.user_id))
+    return _sync_answer(request)
+
+
+@needs_admin
+@require_POST
+@lets_staff
+def cancel_sync(request: FrameRequest) -> HttpResponse:
+    """Stop the synchronisation that runs before its next request; what was read until then stays."""
+    for run in SyncRun.objects.filter(portal=request.session_of_frame.portal, state=SyncRun.State.RUNNING):
+        synchronise.cancel(run)
     return _sync_answer(request)
 
 

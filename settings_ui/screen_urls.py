@@ -24,5 +24,6 @@ urlpatterns = [
     path("import/", for_admins(screen_history.import_file), name="screen-import"),
     path("withheld/", for_admins(withheld.choose), name="screen-withheld"),
     path("sync/", screen_panels.show_sync, name="screen-sync"),
+    path("sync/cancel/", screen_panels.cancel_sync, name="screen-sync-cancel"),
     path("sync/start/", screen_panels.start_sync, name="screen-sync-start"),
 ]

@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from crm_bitrix import round_trip
+from crm_bitrix import employees, newcomers, round_trip, synchronise
 from integration import own_address
-from integration.models import Alert, Credential, InboxEvent
+from integration.models import Alert, Communication, Credential, EmployeeLink, InboxEvent
 from settings_ui import connection, status
 from tests.conftest import Product
 from tests.frame_posts import open_frame, token_of
@@ -137,6 +137,50 @@ def test_a_trouble_is_said_with_since_when_and_what_to_do(product: Product, ask:
     page = ask(CHECKLIST)
     assert "10:15" in page
     assert str(alert.remedy)[:30] in page
+
+
+# --- people
+
+
+@pytest.fixture
+def synced(product: Product) -> Product:
+    EmployeeLink.objects.all().delete()
+    synchronise.run_now(product.portal, by="")
+    return product
+
+
+def test_missing_people_are_previewed_chosen_and_created_in_uis(synced: Product, ask: Any):
+    told = {"credential": synced.credential.uuid}
+    missing = employees.board(synced.credential).missing
+    page = ask("/bitrix24/app/people/new/", **told)
+    chosen = [
+        one.user for one in newcomers.preview_creation(synced.credential, [u.id for u in missing]) if not one.refusal
+    ]
+    assert all(user.name in page for user in chosen)
+    before = len(synced.sandbox.uis.employees)
+    page = ask("/bitrix24/app/people/create/", **told, user=[chosen[0].id])
+    assert "создан в UIS и связан" in page
+    assert len(synced.sandbox.uis.employees) == before + 1
+    assert EmployeeLink.objects.filter(bitrix_user_id=chosen[0].id).exists()
+
+
+def test_past_calls_of_an_employee_are_decided_anew(synced: Product, ask: Any):
+    synced.play("answered_call", employees=[700101])
+    row = next(one for one in employees.board(synced.credential).rows if one.employee.id == 700101)
+    told = {"credential": synced.credential.uuid, "employee": row.employee.last_name, "days": "3"}
+    assert "1 звонок за период" in ask("/bitrix24/app/people/past/", **told)
+    Communication.objects.update(due_at=None)
+    assert "Заново решается 1 звонок" in ask("/bitrix24/app/people/past/again/", **told)
+    assert Communication.objects.filter(due_at__isnull=False).count() == 1
+    assert "нет" in ask("/bitrix24/app/people/past/", **{**told, "employee": "Никто"})
+    assert "несколько" in ask("/bitrix24/app/people/past/", **{**told, "employee": " а"})
+
+
+def test_a_synchronisation_is_cancelled(product: Product, ask: Any):
+    run = synchronise.start(product.portal, by="1")
+    assert "Идёт синхронизация" not in ask("/bitrix24/app/screen/sync/cancel/")
+    run.refresh_from_db()
+    assert run.state == run.State.CANCELLED
 
 
 # --- credentials
