@@ -23,8 +23,8 @@ test: ## Every check and every test, on SQLite and PostgreSQL (ARGS="-k lane" fo
 test-fast: ## The inner loop: lint and the tests on SQLite, without a browser (ARGS="-k lane")
 	$(PREPARED) tests.suite --fast $(ARGS)
 
-bench: ## What it costs and how fast it is, on PostgreSQL against the sandbox; a few minutes
-	$(PREPARED) tests.bench
+bench: ## What it costs and how fast it is, beside the alternatives; 25 minutes (ARGS="intake" for a part, "--quick")
+	$(PREPARED) tests.bench $(ARGS)
 
 screenshots: ## Draw the pictures of the documents anew, with the tests that look at every screen
 	$(PREPARED) tests.suite --screenshots

@@ -25,7 +25,7 @@ RATE = 200
 
 def measure(*, quick: bool, part: str) -> Iterator[Figure]:
     """Throughput and latency on one database."""
-    runs, seconds = (3, 2.0) if quick else (5, 8.0)
+    runs, seconds = (3, 2.0) if quick else (5, 4.0)
     with DATABASES[part]() as database:
         world.prepare(database)
         world.start_django()
