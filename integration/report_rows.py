@@ -20,13 +20,14 @@ from django.utils import timezone
 from integration import uis_methods
 from integration.events import moment, text, whole_number
 from integration.inbox import dedupe_key, receive
-from integration.models import Communication, Credential, InboxEvent
+from integration.models import Communication, Credential, InboxEvent, State
 from integration.uis import Api, Row, Uis
 
 PAGE_CALLS = 500
 IDS_AT_ONCE = 200
 EVENTS_AT_ONCE = 100
 OPEN_CHATS = frozenset({"new", "active"})
+PROCESSED = "processed"
 
 Many = Mapping[int, Sequence[Row]]
 
@@ -99,8 +100,7 @@ def read_requests(reader: Reader, *, since: datetime, till: datetime) -> Page:
     rows = uis_methods.offline_messages_report(reader.uis(), since=since, till=until)
     if rows is None:
         return Page(Taken(), is_available=False)
-    events = [_Event("offline_messages_report", "request", row) for row in _sorted(reader, rows)]
-    taken = _store(reader.credential, _fresh(reader.credential, events), {}, read=len(events))
+    taken, _open = take_requests(reader, rows)
     return Page(taken, until if until < till else None)
 
 
@@ -141,6 +141,21 @@ def take_chats(reader: Reader, rows: Iterable[Row]) -> tuple[Taken, list[Row]]:
     going_on = waiting.filter(facts__has_key="taken").exclude(facts__has_key="end")
     for part in _parts([str(whole_number(row, "id")) for row in open_], EVENTS_AT_ONCE):
         going_on.filter(uis_id__in=part).update(report_at=None)
+    return taken, open_
+
+
+def take_requests(reader: Reader, rows: Iterable[Row]) -> tuple[Taken, list[Row]]:
+    """Take in rows of requests, and end the waiting for them, but for those that wait until an operator has processed
+    them; return the rows of those that none has."""
+    events = [_Event("offline_messages_report", "request", row) for row in _sorted(reader, list(rows))]
+    taken = _store(reader.credential, _fresh(reader.credential, events), {}, read=len(events))
+    open_ = [event.row for event in events if text(event.row, "status") != PROCESSED]
+    processed = [str(event.uis_id) for event in events if text(event.row, "status") == PROCESSED]
+    told = Communication.objects.filter(credential=reader.credential, kind="request", report_at__isnull=False)
+    for part in _parts([str(event.uis_id) for event in events], EVENTS_AT_ONCE):
+        told.filter(uis_id__in=part).exclude(state=State.WAITING).update(report_at=None)
+    for part in _parts(processed, EVENTS_AT_ONCE):
+        told.filter(uis_id__in=part).update(report_at=None)
     return taken, open_
 
 

@@ -1,6 +1,6 @@
 """The lane of a UIS account: it asks for reports, and what they tell comes back through the inbox.
 
-    awaited    calls and chats that wait for their report: one request serves all of a kind
+    awaited    calls, chats and requests that wait for their report: one request serves all of a kind
     calls      reconciliation: everything of the window that began since the last reading, overlapping by two hours
     chats
     requests
@@ -21,7 +21,18 @@ from django.utils import timezone
 from integration import account_alerts, completeness, lanes, uis_methods
 from integration.events import moment, whole_number
 from integration.models import Communication, Credential, Lane, ReportCursor
-from integration.report_rows import Page, Reader, Taken, read_calls, read_chats, read_requests, take_calls, take_chats
+from integration.report_rows import (
+    Page,
+    Reader,
+    Taken,
+    read_calls,
+    read_chats,
+    read_requests,
+    take_calls,
+    take_chats,
+    take_requests,
+)
+from integration.uis import Row
 from integration.uis_errors import ACCOUNT_CODES, Effect, UisError
 
 EVERY = timedelta(minutes=15)
@@ -86,11 +97,12 @@ def begin(credential: Credential) -> None:
 
 
 def awaited(now: datetime) -> "QuerySet[Communication]":
-    """Calls and chats that are over, and chats that an operator has just taken, whose report has not come since and
-    which may be asked for now: the notification of a chat that was taken tells nothing of the client."""
+    """Calls and chats that are over, chats that an operator has just taken, and requests: those whose report has not
+    come since and which may be asked for now. What the notifications leave out only the report tells: who the client
+    of a chat is, which form a request was left in."""
     is_told = Q(facts__has_key="end") | Q(facts__has_key="lost") | Q(kind="chat", facts__has_key="taken")
-    ended = Communication.objects.filter(is_told, kind__in=["call", "chat"], report_at__lte=now)
-    return ended.exclude(kind="call", facts__has_key="report")
+    told = Communication.objects.filter(is_told | Q(kind="request"), report_at__lte=now)
+    return told.exclude(kind="call", facts__has_key="report")
 
 
 def troubles(credential: Credential) -> list[str]:
@@ -171,9 +183,10 @@ def _move(cursor: ReportCursor, page: Page, credential: Credential, now: datetim
 
 
 def _stop_waiting(waiting: "QuerySet[Communication]", now: datetime) -> None:
-    """Nobody waits for a report that has come, nor for one that will not come. A chat may go on for days."""
+    """Nobody waits for a report that has come, nor for one that will not come. A chat may go on for days, and so long
+    may an operator leave a request alone."""
     is_call_in_vain = Q(facts__has_key="report") | Q(started_at__lt=now - 2 * AWAITED_FOR)
-    is_in_vain = Q(kind="request") | Q(is_call_in_vain, kind="call") | Q(started_at__lt=now - LONGEST_CHAT)
+    is_in_vain = Q(is_call_in_vain, kind="call") | Q(started_at__lt=now - LONGEST_CHAT)
     waiting.filter(is_in_vain).update(report_at=None)
 
 
@@ -206,14 +219,14 @@ def _settle(name: str, credential: Credential) -> None:
 
 
 def poll_awaited(reader: Reader) -> bool:
-    """Ask for the reports of all calls of a credential that wait for theirs, in one request, and so for all chats; no
-    when it was too early for all of them. Raises UisError.
+    """Ask for the reports of all calls of a credential that wait for theirs, in one request, so for all chats, and so
+    for all requests; no when it was too early for all of them. Raises UisError.
 
     One is asked for first a few seconds after its end, then ever more rarely: after as long again as it has been over.
     What comes later still, the reconciliation finds.
     """
     now = timezone.now()
-    ready: dict[str, list[Communication]] = {"call": [], "chat": []}
+    ready: dict[str, list[Communication]] = {kind: [] for kind in _REPORTS}
     for ended in awaited(now).filter(credential=reader.credential).order_by("started_at")[:AWAITED_AT_ONCE]:
         if ended.uis_id.isdecimal() and _age(ended, now) >= FIRST_AFTER:
             ready[ended.kind].append(ended)
@@ -225,11 +238,22 @@ def poll_awaited(reader: Reader) -> bool:
     return any(ready.values())
 
 
+_REPORTS: Mapping[str, tuple[Callable[..., Sequence[Row] | None], Callable[..., tuple[Taken, list[Row]]]]] = {
+    "call": (uis_methods.calls_report, take_calls),
+    "chat": (uis_methods.chats_report, take_chats),
+    "request": (uis_methods.offline_messages_report, take_requests),
+}
+
+
 def _poll(reader: Reader, kind: str, waiting: Sequence[Communication], now: datetime) -> None:
-    """Ask for the reports of these calls, or of these chats."""
+    """Ask for the reports of these calls, of these chats, or of these requests. Where the account has no such report
+    nobody waits for it any more."""
     ids, since = [int(one.uis_id) for one in waiting], min(one.started_at for one in waiting) - AROUND_START
-    ask, take = (uis_methods.calls_report, take_calls) if kind == "call" else (uis_methods.chats_report, take_chats)
-    rows = ask(reader.uis(), since=since, till=now, ids=ids) or ()
+    ask, take = _REPORTS[kind]
+    rows = ask(reader.uis(), since=since, till=now, ids=ids)
+    if rows is None:
+        Communication.objects.filter(pk__in=[one.pk for one in waiting]).update(report_at=None)
+        return
     _taken, ongoing = take(reader, rows)
     told = {whole_number(row, "id") for row in rows} - {whole_number(row, "id") for row in ongoing}
     for one in waiting:
@@ -237,11 +261,12 @@ def _poll(reader: Reader, kind: str, waiting: Sequence[Communication], now: date
             _ask_again(one, now)
 
 
-def _ask_again(call: Communication, now: datetime) -> None:
-    age = _age(call, now)
+def _ask_again(one: Communication, now: datetime) -> None:
+    age = _age(one, now)
     rest = FIRST_AFTER - age if age < FIRST_AFTER else max(SLOT, min(age, LONGEST_REST))
-    later = now + rest if age < AWAITED_FOR and call.uis_id.isdecimal() else None
-    Communication.objects.filter(pk=call.pk, report_at=call.report_at).update(report_at=later)
+    patience = LONGEST_CHAT if one.kind == "request" else AWAITED_FOR
+    later = now + rest if age < patience and one.uis_id.isdecimal() else None
+    Communication.objects.filter(pk=one.pk, report_at=one.report_at).update(report_at=later)
 
 
 def _age(call: Communication, now: datetime) -> timedelta:

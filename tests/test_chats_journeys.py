@@ -647,6 +647,37 @@ def test_a_request_can_wait_until_an_operator_has_processed_it(product: Product)
     assert len(sent(product, "crm.item.add")) == 1
 
 
+def test_a_request_that_an_operator_processes_after_hours_is_carried_over_then(product: Product):
+    set_up(product, "request", moment="end")
+    story = product.play("offline_request", client_phone=NEW_PHONE)
+    row = next(row for row in product.sandbox.uis.offline_messages if str(row["id"]) == story.id)
+    for _ in range(50):
+        product.pass_time(600)
+    assert told(product, "request").reason == "ждёт обработки оператором"
+    by_id = [one for one in product.sandbox.uis.requests if "filter" in (one["params"] or {})]
+    assert len(by_id) <= 2 * 16  # twice as often at first as the hours go by, the columns it has not included
+    row["status"], row["employee_id"] = "processed", ANNA
+    for _ in range(7):
+        product.pass_time(600)
+    assert told(product, "request").state == State.DONE
+    product.sandbox.uis.requests.clear()
+    product.pass_time(60)
+    assert not product.sandbox.uis.requests
+
+
+def test_the_form_of_a_request_is_asked_for_at_once_when_a_rule_speaks_of_it(product: Product):
+    when = {"all": [{"fact": "form_name", "op": "eq", "value": "Заявка с сайта"}]}
+    ResponsibleRule.objects.create(
+        stream=product.stream("request"), position=0, name="Ф", conditions=when, assign={"to": "user", "user": 15}
+    )
+    product.play("offline_request", client_phone=NEW_PHONE, default_bodies=True)
+    assert told(product, "request").reason == "ждёт отчёта UIS"
+    for _ in range(2):
+        product.pass_time(6)
+    [lead] = sent(product, "crm.item.add")
+    assert (str(lead["fields"]["assignedById"]), told(product, "request").state) == ("15", State.DONE)
+
+
 def test_what_only_the_report_tells_of_a_request_is_written_when_it_comes(product: Product):
     code = "lead.UF_CRM_FORM"
     BitrixItem.objects.create(portal=product.portal, kind="field", code=code, name=code, data={"type": "string"})
