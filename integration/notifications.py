@@ -272,7 +272,9 @@ def last_received(credential: Credential) -> dict[str, datetime]:
 
     One query with one look into the index per event, instead of reading all events of the account.
     """
-    events = InboxEvent.objects.filter(channel=credential.channel, source=InboxEvent.Source.UIS)
+    events = InboxEvent.objects.filter(
+        channel=credential.channel, source=InboxEvent.Source.UIS, folded_at__isnull=False
+    )
     columns = {
         row.event: Subquery(events.filter(name=row.event).order_by("-received_at").values("received_at")[:1])
         for row in TEMPLATES

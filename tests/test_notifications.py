@@ -480,7 +480,9 @@ def test_last_received_is_told_per_event_of_this_account(django_assert_num_queri
         ]
     ):
         at = NOW + timedelta(minutes=minutes)
-        InboxEvent.objects.create(channel=channel, source=source, name=name, dedupe_key=str(key), received_at=at)
+        InboxEvent.objects.create(
+            channel=channel, source=source, name=name, dedupe_key=str(key), received_at=at, folded_at=at
+        )
     with django_assert_num_queries(1):
         assert last_received(credential) == {"talk_started": NOW + timedelta(minutes=9)}
     rows = {row.template.event: row.received_at for row in notifications_of(credential, kinds=("call",))}

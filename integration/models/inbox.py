@@ -35,7 +35,15 @@ class InboxEvent(models.Model):
         verbose_name = _("входящее событие")
         verbose_name_plural = _("входящие события")
         constraints = [models.UniqueConstraint(fields=["channel", "dedupe_key"], name="event_stored_once")]
-        indexes = [models.Index(fields=["channel", "id"], condition=Q(folded_at__isnull=True), name="event_unread")]
+        indexes = [
+            models.Index(fields=["channel", "id"], condition=Q(folded_at__isnull=True), name="event_unread"),
+            # Only what has been read: taking in pays nothing for it.
+            models.Index(
+                fields=["channel", "name", "-received_at"],
+                condition=Q(folded_at__isnull=False),
+                name="event_last_received",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.channel
