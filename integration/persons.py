@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from django.apps import apps
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_noop
 
 from integration import lanes
 from integration.models import ClientLink, Communication, InboxEvent, Portal
 from integration.rules.phones import phone_digits
 
-FORGOTTEN = "данные клиента удалены"
+FORGOTTEN = gettext_noop("данные клиента удалены")
 LEAST_DIGITS = 10
 """So many last digits of a number are looked for in bodies that belong to no communication."""
 

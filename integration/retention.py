@@ -13,6 +13,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from django_q.tasks import async_task
 
 from integration.journals import JOURNALS, WITHHELD_DAYS, Journal
@@ -20,7 +21,7 @@ from integration.models import Communication, State
 
 AT_ONCE = 500
 SLICE_SECONDS = 60.0
-OUTDATED = "Устарело: было удержано дольше 30 дней"
+OUTDATED = gettext_noop("устарело: удержано дольше 30 дней")
 
 log = logging.getLogger(__name__)
 

@@ -122,7 +122,7 @@ def test_what_was_withheld_is_out_of_date_after_thirty_days(product: Product):
     product.clock.shift(timedelta(days=2))
     assert retention.purge()["withheld"] == 1
     row.refresh_from_db()
-    assert (row.state, row.reason[:9]) == (State.IGNORED, "Устарело:")
+    assert (row.state, row.reason[:9]) == (State.IGNORED, "устарело:")
 
 
 def test_the_purge_by_command_prints_its_counts(product: Product):
