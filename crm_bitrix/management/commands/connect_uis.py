@@ -7,10 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from crm_bitrix import connecting
+from crm_bitrix.management.named import portal_named
 from integration import audit
 from integration.models import Brand
-
-WRONG_USAGE = 2
 
 
 class Command(BaseCommand):
@@ -27,12 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--key", required=True, help="API key of the UIS account")
 
     def handle(self, *args: Any, portal: str, name: str, brand: str, key: str, **options: Any) -> None:
-        found = connecting.find_portal(portal)
-        if found is None:
-            raise CommandError(
-                f"Портал {portal} не подключён. Установите на нём приложение и повторите команду.",
-                returncode=WRONG_USAGE,
-            )
+        found = portal_named(portal)
         try:
             credential, addresses = connecting.make_credential(found, name=name, brand=brand, key=key)
         except connecting.ConnectRefused as error:

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from crm_bitrix.known import load_known
-from integration.models import Credential
+from crm_bitrix.management.named import WRONG_USAGE, credential_named
 from integration.rules.document_text import write_json
 from integration.settings_document import export_document
 from integration.settings_rows import BadRow
@@ -21,13 +21,12 @@ class Command(BaseCommand):
         parser.add_argument("--revision", type=int, metavar="N", help="an old revision (the present settings)")
 
     def handle(self, *args: Any, credential: str, revision: int | None = None, **options: Any) -> None:
-        try:
-            chosen = Credential.objects.named(credential)
-        except (Credential.DoesNotExist, Credential.MultipleObjectsReturned) as error:
-            raise CommandError(str(error), returncode=2) from None
+        chosen = credential_named(credential)
         old = None if revision is None else chosen.revisions.filter(number=revision).first()
         if revision is not None and old is None:
-            raise CommandError(f"there is no revision {revision}; the newest is {chosen.revision}", returncode=2)
+            raise CommandError(
+                f"there is no revision {revision}; the newest is {chosen.revision}", returncode=WRONG_USAGE
+            )
         try:
             document = export_document(chosen, known=load_known(chosen), now=timezone.now(), revision=old)
         except BadRow as error:

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from crm_bitrix.known import load_known
+from crm_bitrix.management.named import WRONG_USAGE, credential_named
 from integration.models import Credential
 from integration.rules.document_changes import find_changes
 from integration.rules.document_export import dump_settings
@@ -37,8 +38,8 @@ class Command(BaseCommand):
         self, *args: Any, credential: str, file: str, check: bool = False, note: str = "", **options: Any
     ) -> None:
         if len(note) > MAX_NOTE:
-            raise CommandError(f"--note takes at most {MAX_NOTE} characters", returncode=2)
-        chosen = find_credential(credential)
+            raise CommandError(f"--note takes at most {MAX_NOTE} characters", returncode=WRONG_USAGE)
+        chosen = credential_named(credential)
         known = load_known(chosen)
         parsed = read_document(chosen, read_file(file), known=known)
         for warning in parsed.warnings:
@@ -70,14 +71,6 @@ class Command(BaseCommand):
         self.stdout.write(f"saved as revision {revision.number}" if revision else "nothing to change")
 
 
-def find_credential(text: str) -> Credential:
-    """The credential a command was given. Raises CommandError with exit status 2."""
-    try:
-        return Credential.objects.named(text)
-    except (Credential.DoesNotExist, Credential.MultipleObjectsReturned) as error:
-        raise CommandError(str(error), returncode=2) from None
-
-
 def read_file(name: str) -> bytes:
     """The document's bytes, a little more than it may have at most. Raises CommandError with exit status 2."""
     if name == STANDARD_INPUT:
@@ -86,7 +79,7 @@ def read_file(name: str) -> bytes:
         with Path(name).open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise CommandError(f"{name} cannot be read: {error}", returncode=2) from None
+        raise CommandError(f"{name} cannot be read: {error}", returncode=WRONG_USAGE) from None
 
 
 def operator() -> str:

@@ -9,12 +9,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from crm_bitrix.management.named import WRONG_USAGE, credential_named
 from integration import completeness, reports, retention
 from integration.models import Credential
 from integration.report_rows import Taken
 from integration.uis_errors import UisError
 
-WRONG_USAGE = 2
 LONGEST = timedelta(days=92)
 LONGEST_WAIT = timedelta(minutes=2)
 
@@ -33,10 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--to", metavar="DATE", help="the same; a date is included as a whole (now)")
 
     def handle(self, *args: Any, credential: str, to: str | None = None, **options: Any) -> None:
-        try:
-            chosen = Credential.objects.select_related("portal").named(credential)
-        except (Credential.DoesNotExist, Credential.MultipleObjectsReturned) as error:
-            raise CommandError(str(error), returncode=WRONG_USAGE) from None
+        chosen = credential_named(credential)
         since, till = read_period(chosen, options["from"], to)
         try:
             taken = reports.reconcile(chosen, since=since, till=till, wait=self.wait)
@@ -60,15 +57,15 @@ def read_period(credential: Credential, since: str, till: str | None) -> tuple[d
     end = min(_read(credential, till, is_end=True), now) if till else now
     if begin >= end:
         raise CommandError("--from lies after --to, or in the future", returncode=WRONG_USAGE)
+    if end - begin > LONGEST:
+        raise CommandError(
+            f"the period is longer than {LONGEST.days} days, which is all that UIS tells", returncode=WRONG_USAGE
+        )
     kept = retention.days_of("journal")
     if begin < now - timedelta(days=kept):
         raise CommandError(
             f"--from lies more than {kept} days back: so long the journal knows what was carried over already",
             returncode=WRONG_USAGE,
-        )
-    if end - begin > LONGEST:
-        raise CommandError(
-            f"the period is longer than {LONGEST.days} days, which is all that UIS tells", returncode=WRONG_USAGE
         )
     return begin, end
 

@@ -5,11 +5,12 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
-from crm_bitrix.management.commands.reconcile import WRONG_USAGE, read_period
+from crm_bitrix.management.commands.reconcile import read_period
+from crm_bitrix.management.named import credential_named
 from integration import audit, lanes
 from integration.models import Communication, Credential, InboxEvent, State
 
@@ -32,10 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--failed", action="store_true", help="only what failed or could not be read")
 
     def handle(self, *args: Any, credential: str, failed: bool, to: str | None = None, **options: Any) -> None:
-        try:
-            chosen = Credential.objects.select_related("portal").named(credential)
-        except (Credential.DoesNotExist, Credential.MultipleObjectsReturned) as error:
-            raise CommandError(str(error), returncode=WRONG_USAGE) from None
+        chosen = credential_named(credential)
         since, till = read_period(chosen, options["from"], to)
         with transaction.atomic():
             counts = replay(chosen, period=(since, till), only_failed=failed)

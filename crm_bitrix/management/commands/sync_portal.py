@@ -6,10 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from crm_bitrix import connecting, synchronise
+from crm_bitrix import synchronise
+from crm_bitrix.management.named import portal_named
 from crm_bitrix.models import SyncRun
-
-WRONG_USAGE = 2
 
 
 class Command(BaseCommand):
@@ -22,12 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("portal", help="address of a portal on which the application is installed")
 
     def handle(self, *args: Any, portal: str, **options: Any) -> None:
-        found = connecting.find_portal(portal)
-        if found is None:
-            raise CommandError(
-                f"Портал {portal} не подключён. Установите на нём приложение и повторите команду.",
-                returncode=WRONG_USAGE,
-            )
+        found = portal_named(portal)
         run = synchronise.run_now(found, by="sync_portal")
         self.stdout.write(json.dumps(synchronise.summary(run), ensure_ascii=False, indent=2))
         if run.state != SyncRun.State.DONE:

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from crm_bitrix import connecting, live_account, live_checks, live_writes
+from crm_bitrix import live_account, live_checks, live_writes
 from crm_bitrix.client import Client
 from crm_bitrix.live_checks import Finding, Probe, Verdict
+from crm_bitrix.management.named import portal_named
 from integration import lanes
 from integration.models import Portal
 
-WRONG_USAGE = 2
 Line = tuple[str, str, str, Finding]
 
 
@@ -33,12 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--phone", default="", help="phone of a contact of the portal, for the check of the search")
 
     def handle(self, *args: Any, portal: str, write: bool, phone: str, **options: Any) -> None:
-        found = connecting.find_portal(portal)
-        if found is None:
-            raise CommandError(
-                f"Портал {portal} не подключён. Установите на нём приложение и повторите команду.",
-                returncode=WRONG_USAGE,
-            )
+        found = portal_named(portal)
         lines = []
         for line in self._lines(found, phone=phone, write=write):
             lines.append(line)
