@@ -279,6 +279,13 @@ def _age(call: Communication, now: datetime) -> timedelta:
 # --- a period, by command -------------------------------------------------------------------------------------------
 
 
+def read_again(credential: Credential, *, since: datetime) -> None:
+    """Have everything since then read once more by the regular polls; what is known already is not stored again."""
+    cursors = credential.report_cursors.filter(kind__in=READERS, since__gt=since)
+    cursors.update(since=since, next_at=timezone.now())
+    lanes.ring(f"uis:{credential.pk}")
+
+
 def reconcile(
     credential: Credential, *, since: datetime, till: datetime, wait: Callable[[UisError], None]
 ) -> dict[str, Taken | None]:

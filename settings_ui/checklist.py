@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 from integration.models import Communication, Credential, EmployeeLink, InboxEvent, Portal, State
+from integration.notifications import missing_events
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ def steps_of(portal: Portal, credential: Credential | None) -> list[Step]:
     """The steps of a portal in their order; of those not done the page opens the first."""
     has_key = credential is not None and bool(credential.uis_key)
     channel = credential.channel if credential else ""
+    missing = [str(one.label) for one in missing_events(credential, kinds=("call",))] if credential and has_key else []
     done = Communication.objects.filter(portal=portal, kind="call", state=State.DONE)
     return [
         Step("key", _("Подключить UIS"), _("Ключ API проверяется сразу и хранится зашифрованным."), has_key),
@@ -42,6 +44,12 @@ def steps_of(portal: Portal, credential: Credential | None) -> list[Step]:
             _("Сделать пробный звонок"),
             _("Позвоните на свой виртуальный номер: звонок появится в CRM."),
             done.exists(),
+        ),
+        Step(
+            "notifications",
+            _("Получить каждое нужное уведомление"),
+            _("Пока не пришли: {names}.").format(names=", ".join(missing)) if missing else _("Все пришли хотя бы раз."),
+            has_key and not missing,
         ),
     ]
 

@@ -12,15 +12,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from crm_bitrix import verification
-from integration import audit
+from integration import audit, reports
 from integration.models import Credential, Portal
 from integration.notifications import Addresses, rotate_secret
-from settings_ui import checklist, connection, status
+from settings_ui import checklist, connection, readiness, status
 from settings_ui.access import HEADER, FrameRequest, needs_admin, needs_session
 from settings_ui.headers import secure
 from settings_ui.pages import show
 from settings_ui.uis_key import NewCredentialForm, UisKeyForm, add_account, connect_account
 
+MOST_DAYS = 30
 LONGEST_CHECK = timedelta(hours=1)
 
 
@@ -152,8 +153,25 @@ def check(request: FrameRequest) -> HttpResponse:
     context = {
         "parts": (reached, *connection.check_uis(credential)),
         **_returned(portal, mark, asked_at),
+        "findings": readiness.findings_of(portal, credential) if credential and credential.uis_key else (),
+        "last_call": readiness.last_call(portal),
     }
     return show(request, "_check.html", context)
+
+
+@needs_admin
+@require_POST
+def read_past(request: FrameRequest) -> HttpResponse:
+    """Have the communications of the last days read from the reports of UIS; what is known stays as it is."""
+    try:
+        credential = posted_credential(request)
+    except Credential.DoesNotExist:
+        return nowhere()
+    days = request.POST.get("days", "")
+    if credential is None or not days.isdecimal() or not 1 <= int(days) <= MOST_DAYS:
+        return show(request, "_past_read.html", {"most": MOST_DAYS})
+    reports.read_again(credential, since=timezone.now() - timedelta(days=int(days)))
+    return show(request, "_past_read.html", {"days": int(days)})
 
 
 @needs_admin

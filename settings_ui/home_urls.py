@@ -11,6 +11,7 @@ urlpatterns = [
     path("addresses/", home.new_addresses, name="bitrix24-addresses"),
     path("check/", home.check, name="bitrix24-check"),
     path("check/return/", home.check_return, name="bitrix24-check-return"),
+    path("past/", home.read_past, name="bitrix24-past"),
     path("people/new/", home_people.show_new, name="people-new"),
     path("people/create/", home_people.create, name="people-create"),
     path("people/past/", home_people.find_past, name="people-past"),

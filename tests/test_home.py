@@ -7,10 +7,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from crm_bitrix import employees, newcomers, round_trip, synchronise
-from integration import own_address
-from integration.models import Alert, Communication, Credential, EmployeeLink, InboxEvent
-from settings_ui import connection, status
+from crm_bitrix import employees, newcomers, other_origin, round_trip, synchronise
+from integration import own_address, reports
+from integration.models import Alert, Communication, Credential, EmployeeLink, InboxEvent, ReportCursor
+from settings_ui import connection, readiness, status
 from tests.conftest import Product
 from tests.frame_posts import open_frame, token_of
 from tests.sandbox.outbox import event_form
@@ -108,6 +108,56 @@ def test_the_page_of_the_check_names_every_part_and_asks_again(product: Product,
 def test_a_wrong_key_is_told_with_the_instruction_of_uis(product: Product, ask: Any):
     Credential.objects.update(uis_key="another")
     assert "UIS не принимает ключ API" in ask(CHECK, credential=product.credential.uuid)
+
+
+def looks_of(product: Product) -> dict[str, str]:
+    return {str(one.title): one.look for one in readiness.findings_of(product.portal, product.credential)}
+
+
+def test_what_usually_goes_wrong_is_looked_for_and_told_with_a_remedy(product: Product):
+    reports.begin(product.credential)
+    synchronise.run_now(product.portal, by="")
+    before = looks_of(product)
+    assert before["Права подключившего администратора"] == "good"
+    assert before["Сотрудники сопоставлены"] == "good"
+    assert before["Каждое нужное уведомление хоть раз пришло"] == "wait"
+    assert before["Звонок по клику хоть раз пришёл к нам"] == "off"
+    assert before["Прежняя интеграция UIS выключена"] == "off"
+
+    call = product.call(product.play("answered_call"))
+    InboxEvent.objects.create(
+        channel=f"b24:{product.portal.pk}", source="b24", name="ONEXTERNALCALLSTART", dedupe_key="1"
+    )
+    ReportCursor.objects.filter(kind="calls").update(error="Дайте ключу право на отчёт о звонках.")
+    after = looks_of(product)
+    assert after["Звонок по клику хоть раз пришёл к нам"] == "good"
+    assert after["Прежняя интеграция UIS выключена"] == "good"
+    assert after["Отчёты UIS читаются"] == "bad"
+
+    statistics = product.sandbox.portal.telephony.statistics
+    foreign = {**next(iter(statistics.values())), "CALL_ID": "other.1", "EXTERNAL_CALL_ID": "old-7", "ID": 99}
+    statistics["other.1"] = foreign
+    assert other_origin.count_doubles(product.portal, call) == 1
+    assert looks_of(product)["Прежняя интеграция UIS выключена"] == "bad"
+
+
+def test_the_way_of_the_last_call_is_told_step_by_step(product: Product):
+    assert readiness.last_call(product.portal) == ()
+    product.play("answered_call")
+    steps = readiness.last_call(product.portal)
+    assert [step.look for step in steps[:3]] == ["good", "good", "good"]
+    assert "call_session_finished" in steps[0].text
+    assert str(steps[2].text).startswith("лид")
+
+
+def test_the_past_is_read_again_from_so_many_days_back(product: Product, ask: Any):
+    reports.begin(product.credential)
+    ReportCursor.objects.update(next_at=timezone.now() + timedelta(hours=1))
+    told = {"credential": product.credential.uuid}
+    assert "Введите число дней" in ask("/bitrix24/app/past/", **told, days="400")
+    assert "за дней: 3" in ask("/bitrix24/app/past/", **told, days="3")
+    cursor = ReportCursor.objects.get(kind="calls")
+    assert (cursor.since, cursor.next_at) == (timezone.now() - timedelta(days=3), timezone.now())
 
 
 # --- the header
