@@ -30,7 +30,7 @@ SLICE = 50
 
 SHOWN = 10
 SETTINGS_CODES = ("default_responsible", "required_fields", "broken_settings")
-CODES = ("token_owner", *SETTINGS_CODES)
+CODES = ("token_owner", *SETTINGS_CODES, "crm_mode")
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ def check_portals(after: int = 0) -> int:
     """Check the next portals by their key, and ask the queue for those after them. Returns how many were checked."""
     working = Portal.objects.filter(hold_reason="", uninstalled_at__isnull=True, pk__gt=after)
     portals = list(working.order_by("pk")[:SLICE])
+    alerts.expire("crm_mode")
     for portal in portals:
         check(portal)
     if len(portals) == SLICE:

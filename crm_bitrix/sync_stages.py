@@ -19,7 +19,8 @@ from crm_bitrix.client import Client
 from crm_bitrix.dictionaries import Part, Reading
 from crm_bitrix.known import load_known
 from crm_bitrix.models import BitrixItem, SyncRun
-from integration import dictionary_rows, lanes, uis_dictionaries
+from integration import alerts, dictionary_rows, lanes, uis_dictionaries
+from integration.alerts import Trouble, subject_of
 from integration.models import Credential, Portal, UisItem
 from integration.rules.dictionaries import Change, Entry
 from integration.settings_document import read_settings
@@ -197,6 +198,9 @@ def _note_mode(sync_run: SyncRun, mode: str | None) -> None:
         before=before, after=portal.get_crm_mode_display()
     )
     sync_run.changes.setdefault("notes", []).append(note)
+    if SyncRun.objects.filter(portal=portal, state=SyncRun.State.DONE).exists():  # else it is merely learnt
+        news = Trouble("crm_mode", portal, detail=f"{before} → {portal.get_crm_mode_display()}")
+        alerts.settle([news], codes=("crm_mode",), subject=subject_of(portal))
     log.warning("portal %s: the CRM mode is %s now", portal.domain, mode)
 
 

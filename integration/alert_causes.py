@@ -16,7 +16,7 @@ class Cause:
 
     `stops`: nothing is carried over while it lasts. `is_for_portal`: the portal's administrators are told, not only
     the staff. `is_reachable`: the portal can be told while it lasts; otherwise afterwards. `reminds`: said again each
-    day.
+    day. `has_end`: that it is over is news too.
     """
 
     title: str | Promise
@@ -25,6 +25,7 @@ class Cause:
     is_for_portal: bool = True
     is_reachable: bool = True
     reminds: bool = True
+    has_end: bool = True
 
 
 def _hold(title: str | Promise, remedy: str | Promise, *, reminds: bool = True) -> Cause:
@@ -140,6 +141,13 @@ CAUSES: Mapping[str, Cause] = {
     "broken_settings": Cause(
         _("настройки ссылаются на то, чего больше нет"),
         _("Откройте настройки: эти места отмечены. Выберите другое значение."),
+    ),
+    # news
+    "crm_mode": Cause(
+        _("режим CRM портала изменился"),
+        _("Проверьте в настройках, что создавать для новых клиентов, и обновите воронки и стадии."),
+        reminds=False,
+        has_end=False,
     ),
     # the service itself
     "worker_stopped": _staff(_("очередь сервиса стоит"), _("Перезапустите процесс worker.")),

@@ -82,6 +82,12 @@ def _open(trouble: Trouble) -> None:
         pass  # another process has seen it in the same moment
 
 
+def expire(code: str) -> None:
+    """End news of this kind that have stood for a day."""
+    old = Alert.objects.filter(code=code, resolved_at__isnull=True, since__lt=timezone.now() - AGAIN)
+    old.update(resolved_at=timezone.now())
+
+
 def open_alerts(portal: Portal) -> list[Alert]:
     """What is wrong with a portal now and concerns its administrators: first what stops everything, then the oldest."""
     rows = Alert.objects.filter(portal=portal, resolved_at__isnull=True).select_related("portal", "credential")
@@ -116,7 +122,7 @@ def _is_due(row: Alert, channel: str, now: datetime) -> bool:
         return is_possible and not _was_told(row, channel, now)
     if told_at is None:
         return _could_not_be_told(row.cause, channel) and not _was_told(row, channel, now)
-    return told_at < row.resolved_at
+    return row.cause.has_end and told_at < row.resolved_at
 
 
 def _could_not_be_told(cause: Cause, channel: str) -> bool:

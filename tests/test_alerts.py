@@ -10,7 +10,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from crm_bitrix import daily, heartbeat, holds, preflight, telling, watch
+from crm_bitrix import daily, heartbeat, holds, preflight, synchronise, telling, watch
 from crm_bitrix.client import Client as PortalClient
 from crm_bitrix.errors import CAUSES as ERRORS
 from crm_bitrix.errors import Cause, PortalError
@@ -358,6 +358,22 @@ def test_the_parts_of_the_day_follow_each_other(product: Product, monkeypatch: p
     for position in range(len(daily.PARTS)):
         daily.run(position)
     assert asked == [(number,) for number in range(1, len(daily.PARTS))]
+
+
+def test_a_switch_of_the_crm_mode_is_news_once_and_its_end_is_none(product: Product, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(synchronise, "async_task", lambda *_args, **_options: None)
+    synchronise.run(synchronise.start(product.portal, by="test"))
+    assert open_codes() == []
+    product.sandbox.portal.leads_on = False
+    synchronise.run(synchronise.start(product.portal, by="test"))
+    assert open_codes() == ["crm_mode"]
+    telling.tell()
+    assert "режим CRM" in notices(product)[-1]
+    product.clock.shift(timedelta(days=1, hours=1))
+    preflight.check_portals()
+    telling.tell()
+    assert "crm_mode" not in open_codes()
+    assert not any("Снова работает" in text for text in notices(product))
 
 
 # --- the runbook
