@@ -8,7 +8,7 @@ name are dropped, and what is missing is asked for by number.
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from crm_bitrix.actions import Answer, Command, Json, Question, ResultOf
+from crm_bitrix.actions import Answer, Command, Json, Question, QuestionRefused, Refusal, ResultOf
 from crm_bitrix.payloads import ENTITY_TYPE_ID
 
 NEW, REPEAT_OPEN, REPEAT_CLOSED = "new", "repeat_open", "repeat_closed"
@@ -17,7 +17,8 @@ _SELECT = ("id", "title", "name", "lastName", "assignedById", "stageId", "stageS
 _DEAL_SELECT = (*_SELECT, "contactId", "companyId", "updatedTime")
 _LISTS = {"leads": "lead", "contacts": "contact", "deals": "deal"}
 _FINAL = ("S", "F")
-_FIND = "crm.duplicate.findbycomm"
+_FIND, _LIST, _GET = "crm.duplicate.findbycomm", "crm.item.list", "crm.item.get"
+_GONE = frozenset({"NOT_FOUND", "ACCESS_DENIED"})
 _SEARCHED = ("phone", "email")
 
 
@@ -114,12 +115,24 @@ def find_client(keys: Sequence[str], *, order: Sequence[str]) -> Generator[Quest
     answer = yield search_question(keys)
     found = _found_ids(answer)
     lists = {name: kind for name in answer.results if (kind := _LISTS.get(name.rstrip("0123456789")))}
+    if any(kind == "contact" for kind, _number in found):
+        _require_read(answer, "deals", _LIST)
     objects = {item.code: item for item in _rows(answer, lists) if _is_wanted(item, found)}
     missing = sorted(set(found) - {(item.type, item.id) for item in objects.values()})
     if missing:
         details = yield _details_question(missing)
+        _require_read(details, "deals_of_", _LIST)
+        for kind in dict(missing):
+            _require_read(details, kind, _GET)
         objects |= {item.code: item for item in _details(details, missing)}
     return choose(objects.values(), order=order)
+
+
+def _require_read(answer: Answer, names: str, method: str) -> None:
+    """Nobody is taken for gone because the portal would not read him just now. Raises QuestionRefused."""
+    for name, result in answer.results.items():
+        if name.startswith(names) and isinstance(result, Refusal) and result.code not in _GONE:
+            raise QuestionRefused(method, result)
 
 
 def search_question(keys: Sequence[str]) -> Question:
@@ -150,7 +163,7 @@ def _list(item: str, condition: Mapping[str, Json], select: Sequence[str]) -> Co
         "order": {"id": "DESC"},
         "start": -1,
     }
-    return Command("crm.item.list", params)
+    return Command(_LIST, params)
 
 
 def _found_ids(answer: Answer) -> tuple[tuple[str, int], ...]:
@@ -193,7 +206,7 @@ def read_object(kind: str, row: Mapping[str, Json]) -> CrmObject:
 def _details_question(missing: Sequence[tuple[str, int]]) -> Question:
     """Ask for objects by number: the list may lag behind, `get` does not. Deals of those found the hard way, too."""
     one_by_one = [
-        (f"{kind}{number}", Command("crm.item.get", {"entityTypeId": ENTITY_TYPE_ID[kind], "id": number}))
+        (f"{kind}{number}", Command(_GET, {"entityTypeId": ENTITY_TYPE_ID[kind], "id": number}))
         for kind, number in missing[:40]
     ]
     owners = {kind: [number for type_, number in missing if type_ == kind] for kind in ("contact", "company")}
@@ -240,4 +253,4 @@ def ask_objects(objects: Sequence[tuple[str, int]]) -> Generator[Question, Answe
 def _get(kind: str, number: int) -> Command:
     if kind == "activity":
         return Command("crm.activity.configurable.get", {"id": number})
-    return Command("crm.item.get", {"entityTypeId": ENTITY_TYPE_ID[kind], "id": number, "useOriginalUfNames": "Y"})
+    return Command(_GET, {"entityTypeId": ENTITY_TYPE_ID[kind], "id": number, "useOriginalUfNames": "Y"})

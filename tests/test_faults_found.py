@@ -26,3 +26,17 @@ def test_a_client_who_was_new_when_nothing_could_be_made_is_looked_for_again(pro
     survive(product)
     assert set(Communication.objects.values_list("state", flat=True)) == {State.DONE}
     assert len([item for item in portal.crm.items[1].values() if item["originId"]]) == 1
+
+
+@pytest.mark.parametrize("method", ["crm.item.get", "crm.item.list"])
+def test_a_known_client_whose_object_cannot_be_read_just_now_is_not_taken_for_a_new_one(product: Product, method: str):
+    sandbox = product.sandbox
+    product.play("missed_call", client_phone=NEW_PHONE)
+    sandbox.faults.crm_search_lag_seconds = 3600  # only we know the lead that we have made
+    sandbox.portal.charge(method, sandbox.portal.operating_limit)
+    story = product.play("missed_call", client_phone=NEW_PHONE)
+    assert product.call(story).state == (State.RETRY if method == "crm.item.get" else State.DONE)
+    product.pass_time(600)
+    survive(product)
+    assert product.call(story).state == State.DONE
+    assert len([item for item in sandbox.portal.crm.items[1].values() if item["originId"]]) == 1
