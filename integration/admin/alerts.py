@@ -22,7 +22,7 @@ class OpenFilter(LookupFilter):
 
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
-    list_display = ["standing", "what", "portal", "credential", "since", "resolved_at", "mailed_at", "notified_at"]
+    list_display = ["standing", "what", "portal", "credential", "since", "resolved_at"]
     list_filter = [OpenFilter, "code", ("portal", PortalFilter), ("credential", CredentialFilter)]
     list_select_related = ["portal", "credential"]
     search_fields = ["portal__domain", "credential__name", "code", "detail"]

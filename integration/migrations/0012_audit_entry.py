@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "запись аудита",
-                "verbose_name_plural": "аудит: кто что видел и менял",
+                "verbose_name_plural": "записи аудита",
                 "indexes": [models.Index(fields=["portal", "-at"], name="audit_of_portal")],
             },
         ),

@@ -50,7 +50,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         verbose_name = _("запись аудита")
-        verbose_name_plural = _("аудит: кто что видел и менял")
+        verbose_name_plural = _("записи аудита")
         indexes = [models.Index(fields=["portal", "-at"], name="audit_of_portal")]
 
     def __str__(self) -> str:
