@@ -59,7 +59,7 @@ async function show(answer) {
   target.tabIndex = -1;
   target.focus({ preventScroll: true });
   const loaded = screen.place.dataset.credential ?? screen.form?.dataset.credential;
-  if (shown() && shown() !== loaded && !screen.dirty.size) screen.load(shown());
+  if (shown() && shown() !== loaded && !screen.changed.size) screen.load(shown());
 }
 
 // The frame is as high as its page, so the edge of the window may be out of sight: the notice stands where one looks.
@@ -94,7 +94,7 @@ all.addEventListener("change", (event) => {
 });
 all.addEventListener("click", (event) => {
   const chosen = event.target.closest("button[data-credential]");
-  if (chosen) screen.dirty.size ? say(page.first) : open(chosen.dataset.credential);
+  if (chosen) screen.changed.size ? say(page.first) : open(chosen.dataset.credential);
   const button = event.target.closest("[data-copy]");
   if (button) copy(document.getElementById(button.dataset.copy));
 });
