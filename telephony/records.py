@@ -56,7 +56,9 @@ def keep(communication: Communication, plan: Plan) -> None:
         )
         for record in plan.records
     ]
-    Record.objects.bulk_create(rows, ignore_conflicts=True)
+    Record.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["communication", "record_id"], update_fields=["link"]
+    )
     if rows:  # a call has one record: which one that is may turn out only later
         named = Q(record_id__in=[row.record_id for row in rows])
         linked = Record.State.LINKED
