@@ -107,6 +107,7 @@ def _rule(sheet: Sheet, at: str, kind: StreamKind) -> Control:
         "tree": draw_tree(sheet, f"{at}.when"),
         "assign": _assign(sheet, f"{at}.assign", kind),
         "sentence": sentence_of_rule(rule, sheet.known),
+        "name": rule.get("name", ""),
         "is_active": rule.get("active", True) is True,
         "is_open": bool(sheet.errors(at)),
         "errors": [*sheet.errors(at, exact=True), *sheet.errors(f"{at}.assign", exact=True)],

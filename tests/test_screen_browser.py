@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
+from crm_bitrix import lane
 from crm_bitrix.known import load_known
 from crm_bitrix.models import SyncRun
-from integration.models import Credential, Portal
+from integration.models import Communication, Credential, Portal
 from integration.settings_document import AuthorKind, read_document, read_settings, save_settings
 from settings_ui.models import SettingsDraft
 from tests.settings_world import COMPLETE, PORTAL, store
@@ -335,4 +336,63 @@ def test_rules_are_dragged_copied_and_tried_before_anything_is_saved(visit, cred
     panel.get_by_role("button", name="Последние 100").click()
     expect(panel.get_by_role("region", name="Последние обращения")).to_be_visible()
     assert read_settings(Credential.objects.get()).streams["incoming"].rules[0].name == "Знакомый клиент"
+    assert visit.troubles == []
+
+
+PAIRS = """() => [...new FormData(document.querySelector("#settings"))]
+    .filter(([name]) => name.includes(":")).map(String)"""
+CHANGE = """() => {
+    // What would keep the request of the end out of the CRM stays as it is; so does what asks for another setting.
+    const kept = /^\\w+\\.active|form_callback\\.(by|scenario)|^chats\\.request\\.create/;
+    const own = [...document.querySelector("#settings").elements].filter((one) => one.name?.includes(":"));
+    const free = own.filter((one) => !kept.test(one.name) && !one.closest(".condition, .row, .place, .rule"));
+    const type = (one, value) => {
+        one.value = value;
+        one.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    const radios = new Map(free.filter((one) => one.type === "radio" && !one.checked).map((one) => [one.name, one]));
+    for (const one of radios.values()) one.click();
+    for (const one of free) {
+        if (one.type === "checkbox" && !one.name.endsWith(":channels")) one.click();
+        else if ("preview" in one.dataset) type(one, `${one.value} !`);
+        else if (one.name.endsWith(".default:ref")) type(one, "Анна Смирнова (15)");
+        else if (one.name.endsWith(".emails:lines")) type(one, `${one.value}\\nnew@example.com`);
+        else if (one.name === "main.country:text") type(one, "KZ");
+        else if (one.tagName === "SELECT" && !("refresh" in one.dataset)) {
+            type(one, one.options[(one.selectedIndex + 1) % one.options.length].value);
+        }
+    }
+}"""
+
+
+def test_settings_of_all_tabs_are_changed_saved_shown_again_and_effective_on_the_next_event(visit, credential):
+    frame = visit.open("/bitrix24/app/")
+    expect(frame.locator("#settings")).to_be_visible()
+    inner = visit.page.frames[1]
+    before = inner.evaluate(PAIRS)
+    inner.evaluate(CHANGE)
+    frame.get_by_role("tab", name="Чаты и офлайн заявки").click()
+    rules = section(frame, "chats.request.responsible")  # its rule asks for what only the report of UIS tells
+    rules.locator("summary").first.click()
+    rules.get_by_role("button", name="Удалить правило").click()
+    expect(rules.locator("[data-rule]")).to_have_count(0)
+    typed = inner.evaluate(PAIRS)
+    changed = {pair.partition(",")[0] for pair in set(before) ^ set(typed)}
+    assert len(changed) > 50
+    for tab in ("main", "telephony", "chats"):
+        expect(frame.locator(f"#tab-{tab} [data-dot]")).to_be_visible()
+    frame.get_by_role("button", name="Сохранить всё").first.click()
+    expect(frame.get_by_text("Сохранено: редакция")).to_be_focused()
+    expect(visit.open("/bitrix24/app/").locator("#settings")).to_be_visible()
+    assert visit.page.frames[1].evaluate(PAIRS) == typed
+
+    credential.refresh_from_db()
+    secret = credential.set_new_secret()
+    credential.save()
+    visit.world.uis.events_url = f"{visit.product}/uis/{credential.uuid}/{secret}/events/"
+    visit.world.tell("offline_request", client_phone="79005550101", name="Ольга").post()
+    lane.drain(credential.portal.live_lane)
+    made = [record.params["fields"] for record in visit.world.portal.commands("crm.item.add", ok=True)]
+    told = Communication.objects.get(kind="request")
+    assert "Заявка: Ольга !" in [fields.get("title") for fields in made], (told.state, told.reason)
     assert visit.troubles == []
