@@ -36,9 +36,15 @@ def test_each_story_ends_as_it_should(product: Product, kind: str):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_chat_request_and_call_in_the_same_second_are_one_story_with_one_lead(product: Product):
+@pytest.mark.parametrize(("mode", "made"), [("leads", [1, 0, 0]), ("deals", [0, 1, 1])])
+def test_chat_request_and_call_in_the_same_second_make_one_client_with_one_open_object(
+    product: Product, mode: str, made: list[int]
+):
+    product.sandbox.portal.leads_on = mode == "leads"
+    product.portal.crm_mode = mode
+    product.portal.save()
     product.sandbox.faults.crm_search_lag_seconds = 60
-    before = product.sandbox.portal.counts()["leads"]
+    before = product.sandbox.portal.counts()
     product.sandbox.play("same_second")
     product.work()
     for _ in range(3):
@@ -48,7 +54,8 @@ def test_chat_request_and_call_in_the_same_second_are_one_story_with_one_lead(pr
         ("chat", State.DONE),
         ("request", State.DONE),
     ]
-    assert product.sandbox.portal.counts()["leads"] == before + 1
+    after = product.sandbox.portal.counts()
+    assert [after[name] - before[name] for name in ("leads", "deals", "contacts")] == made
 
 
 def test_two_hundred_chats_are_one_button(sandbox):

@@ -36,6 +36,7 @@ PURE = (
         for app in ("telephony", "chats")
         for name in ("case", "events", "facts", "plan", "cards", "creation", "making", "messages")
     ),
+    *(f"chats/{name}.py" for name in ("conversation", "telling", "waiting")),
     *(
         f"telephony/{name}.py"
         for name in (
