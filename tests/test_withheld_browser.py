@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 WORDS = {
     "ru": ("Передать 2 удержанных", "Пропустить", "Передаётся обращений: 2"),
-    "en": ("Hand over 2 withheld", "Pass by", "Being handed over: 2"),
+    "en": ("Hand over 2 withheld", "Skip", "Being handed over: 2"),
 }
 
 
