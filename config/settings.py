@@ -1,6 +1,7 @@
 """How the service is assembled. The only module that reads the environment; `.env.example` documents it."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 
@@ -19,7 +20,10 @@ PUBLIC_URL = env("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 ADMINS = [(address.split("@")[0], address) for address in env.list("ADMINS", default=[])]
-vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL)
+MAIL_USER = EMAIL.get("EMAIL_HOST_USER") or ""
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_USER if "@" in MAIL_USER else f"uis-bitrix24@{urlsplit(PUBLIC_URL).hostname}"
 
 # The two vendors
 BITRIX24_CLIENT_ID = env("BITRIX24_CLIENT_ID", default="")

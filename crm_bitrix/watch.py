@@ -96,10 +96,11 @@ def look(now: datetime, *, previous: datetime | None) -> None:
 
 
 def _holds() -> Iterator[Trouble]:
-    for portal in Portal.objects.exclude(hold_reason="").filter(uninstalled_at__isnull=True):
+    portals = Portal.objects.defer("access_token", "refresh_token", "application_token")
+    for portal in portals.exclude(hold_reason="").filter(uninstalled_at__isnull=True):
         code = HOLDS.get(portal.hold_code, "held")
         yield Trouble(code, portal, detail=portal.hold_reason, since=portal.hold_since)
-    for portal in Portal.objects.filter(uninstalled_at__isnull=False):
+    for portal in portals.filter(uninstalled_at__isnull=False):
         yield Trouble("uninstalled", portal, since=portal.uninstalled_at)
 
 

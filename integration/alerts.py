@@ -22,6 +22,8 @@ TOLD_LATE = timedelta(days=7)
 """So long after its end a trouble that a portal could not be told of is still news there."""
 
 SERVICE = "service"
+SECRETS = ("portal__access_token", "portal__refresh_token", "portal__application_token", "credential__uis_key")
+"""Columns that cost a decryption each, and that nobody needs to tell of a trouble."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def to_notify(now: datetime) -> list[Alert]:
 
 def _recent(now: datetime) -> QuerySet[Alert]:
     rows = Alert.objects.filter(Q(resolved_at__isnull=True) | Q(resolved_at__gt=now - TOLD_LATE))
-    return rows.select_related("portal", "credential").order_by("pk")
+    return rows.select_related("portal", "credential").defer(*SECRETS).order_by("pk")
 
 
 def _is_due(row: Alert, channel: str, now: datetime) -> bool:

@@ -63,10 +63,11 @@ def quiet(names: Iterable[str]) -> list[str]:
     return list(Lane.objects.filter(_ringable(timezone.now()), name__in=list(names)).values_list("name", flat=True))
 
 
-def acquire(name: str) -> str | None:
-    """Take the lease; None when somebody else holds it or the lane is paused."""
+def acquire(name: str, *, is_paused_too: bool = False) -> str | None:
+    """Take the lease; None when somebody else holds it or the lane is paused. Who sends nothing may take a paused one
+    too."""
     now, token = timezone.now(), secrets.token_hex(16)
-    lanes = Lane.objects.filter(_free(now), _awake(now), name=name)
+    lanes = Lane.objects.filter(_free(now), Q() if is_paused_too else _awake(now), name=name)
     return token if lanes.update(lease_token=token, lease_until=now + LEASE, rung_at=None) else None
 
 

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_noop
 
 from integration import lanes
-from integration.models import ClientLink, Communication, InboxEvent, Portal
+from integration.models import ClientLink, Communication, InboxEvent, Lane, Portal
 from integration.rules.phones import phone_digits
 
 FORGOTTEN = gettext_noop("данные клиента удалены")
@@ -58,9 +58,10 @@ def forget_everybody(portal: Portal) -> dict[str, int]:
 @contextmanager
 def _still(portal: Portal) -> Iterator[None]:
     """Keep the lane of a portal from working meanwhile."""
-    token = lanes.acquire(portal.live_lane)
+    Lane.objects.get_or_create(name=portal.live_lane)
+    token = lanes.acquire(portal.live_lane, is_paused_too=True)
     if token is None:
-        raise LaneTaken(f"the lane {portal.live_lane} is at work or paused")
+        raise LaneTaken(f"the lane {portal.live_lane} is at work")
     try:
         yield
     finally:
