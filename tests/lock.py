@@ -2,9 +2,9 @@
 
     python -m tests.lock        # make lock
 
-1. requirements.lock and tests/requirements.lock are resolved anew for every Python that is supported
-2. the packages of the second are installed here, so that what is told of them is true
-3. docs/licences.md is written from what the packages of the first say of themselves
+1. tests/requirements.lock and, within it, requirements.lock are resolved anew for every Python that is supported
+2. the packages of the first are installed here, so that what is told of them is true
+3. docs/licences.md is written from what the packages of the second say of themselves
 The resolver (uv) is fetched for this once and thrown away. No address of a registry is written down.
 """
 
@@ -23,9 +23,11 @@ ROOT = Path(__file__).resolve().parent.parent
 UV = "uv==0.13.9"
 OLDEST_PYTHON = "3.11"
 LOCKS: Mapping[str, str] = {
-    "requirements.txt": "requirements.lock",
     "tests/requirements.txt": "tests/requirements.lock",
+    "requirements.txt": "requirements.lock",
 }
+"""The product is locked last, within what the tests run with: what is installed must be what was tested."""
+
 PINNED = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>\S+)(?P<marker> ; .+?)? \\$", re.MULTILINE)
 OPTIONS = ["--quiet", "--universal", "--python-version", OLDEST_PYTHON, "--generate-hashes"]
 PLAIN = ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
@@ -44,8 +46,11 @@ def main() -> int:
     """Write the locks and the list; the exit code."""
     with tempfile.TemporaryDirectory() as place:
         run(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", place, UV)
+        within: list[str] = []
         for wanted, lock in LOCKS.items():
-            run(f"{place}/bin/uv", "pip", "compile", *OPTIONS, *PLAIN, "--upgrade", "--output-file", lock, wanted)
+            compile_ = [f"{place}/bin/uv", "pip", "compile", *OPTIONS, *PLAIN, "--upgrade", *within]
+            run(*compile_, "--output-file", lock, wanted)
+            within += ["--constraint", lock]
             print(f"{lock}: {len(pins(lock))} packages")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     run(*pip, "-r", LOCKS["tests/requirements.txt"])

@@ -44,7 +44,7 @@ def test_every_pin_has_its_hashes_and_no_address(locked):
 
 
 def test_both_locks_pin_the_same_versions():
-    runtime, all_of_them = (lock.pins(locked) for locked in lock.LOCKS.values())
+    all_of_them, runtime = (lock.pins(locked) for locked in lock.LOCKS.values())
     assert runtime.items() <= all_of_them.items()
 
 
