@@ -7,11 +7,11 @@ directory's entry "HONORIFIC:HNR_RU_1", of a stage the same, since leads and the
 that is missing means: unknown, nothing against it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from crm_bitrix.models import BitrixItem
-from integration.models import Credential, UisItem
+from integration.models import Credential, Portal, UisItem
 from integration.rules.field_values import FieldInfo
 from integration.rules.known import LEADS, Entry, Id, Known, StageOwner
 from integration.rules.ruleset import CrmMode
@@ -25,6 +25,11 @@ _BITRIX_KINDS = (
     BitrixItem.Kind.STATUS,
     BitrixItem.Kind.FIELD,
 )
+_CHOSEN_FROM = {
+    BitrixItem.Kind.USER: {"user", "employee"},
+    BitrixItem.Kind.PIPELINE: {"crm_category"},
+    BitrixItem.Kind.SOURCE: {SOURCE_DIRECTORY},
+}
 _UIS_KINDS = (UisItem.Kind.EMPLOYEE, UisItem.Kind.SCENARIO, UisItem.Kind.CHANNEL)
 
 _Row = BitrixItem | UisItem
@@ -51,6 +56,23 @@ def load_known(credential: Credential) -> Known:
         employees=tuple(_employee(row) for row in rows[UisItem.Kind.EMPLOYEE]),
         fields=_fields(rows[BitrixItem.Kind.FIELD], _directories(rows)),
     )
+
+
+def load_fields(portal: Portal, wanted: Collection[str]) -> dict[str, dict[str, FieldInfo]]:
+    """The wanted fields, by their codes such as "lead.utmSource", with what they choose from; two queries.
+
+    Of people and stages nothing is read unless a field chooses from them: a portal may have thousands.
+    """
+    items = BitrixItem.objects.filter(portal=portal).order_by("pk")
+    fields = list(items.filter(kind=BitrixItem.Kind.FIELD, code__in=wanted))
+    chosen = {row.data.get("directory") or row.data.get("type", "") for row in fields}
+    kinds = {kind for kind, names in _CHOSEN_FROM.items() if names & chosen}
+    if any(row.data.get("directory") for row in fields):
+        kinds |= {BitrixItem.Kind.STATUS, BitrixItem.Kind.STAGE}
+    rows: dict[str, list[Any]] = {kind: [] for kind in _BITRIX_KINDS}
+    for row in items.filter(kind__in=kinds) if kinds else ():
+        rows[row.kind].append(row)
+    return _fields(fields, _directories(rows))
 
 
 def _entry(row: _Row, id_: Id) -> Entry:

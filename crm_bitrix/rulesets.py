@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from crm_bitrix.known import load_known
+from crm_bitrix.known import load_fields
 from crm_bitrix.models import BitrixItem
-from integration.models import Credential, UisItem
+from integration.models import Credential, Portal, UisItem
 from integration.rules.compiling import compile_ruleset
 from integration.rules.mapping_rows import Fields
 from integration.rules.ruleset import CardMoment, CrmMode, Employee, Ruleset, number_source
@@ -47,7 +47,7 @@ def build(credential: Credential, settings: Settings) -> Ruleset:
         employees=_employees(credential),
         active_user_ids=frozenset(users) if users else None,
         fallback_user_id=portal.token_user_id,
-        fields=_fields(credential, settings),
+        fields=_fields(portal, settings),
         number_sources=_number_sources(credential) if settings.telephony.number_as_source else frozenset(),
         own_numbers=tuple(numbers),
         number_names=numbers,
@@ -78,8 +78,7 @@ def _number_sources(credential: Credential) -> frozenset[str]:
     return frozenset(made.values_list("code", flat=True))
 
 
-def _fields(credential: Credential, settings: Settings) -> Fields:
-    """The fields of the portal's objects: read only where something is mapped to them."""
-    if not any(stream.mapping for stream in settings.streams.values()):
-        return {}
-    return load_known(credential).fields
+def _fields(portal: Portal, settings: Settings) -> Fields:
+    """The fields of the portal's objects that something is mapped to."""
+    rows = {f"{row.object}.{row.field}" for stream in settings.streams.values() for row in stream.mapping}
+    return load_fields(portal, rows) if rows else {}

@@ -6,6 +6,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from crm_bitrix import rulesets
+from crm_bitrix.known import load_known
+from crm_bitrix.models import BitrixItem
 from integration.models import Communication, State
 from tests.conftest import Product
 
@@ -65,3 +68,21 @@ def test_events_cost_nothing_each_when_they_are_read_together(warm: Product):
     first = cost([warm.sandbox.tell("answered_call")])
     ten = cost([warm.sandbox.tell("answered_call") for _ in range(10)])
     assert ten - first <= 9 * 6
+
+
+def test_a_ruleset_reads_the_mapped_fields_and_what_they_choose_from_nothing_else(product: Product):
+    def add(kind: str, code: str, **data: Any) -> None:
+        BitrixItem.objects.create(portal=product.portal, kind=kind, code=code, name=code, data=data)
+
+    add("field", "lead.utmSource", type="string")
+    add("field", "lead.honorific", type="crm_status", directory="HONORIFIC")
+    add("field", "lead.other", type="user")
+    add("status", "HONORIFIC:HNR_RU_1")
+    assert rulesets.load(product.credential).fields == {}
+    for position, field in enumerate(("utmSource", "honorific", "gone")):
+        product.stream().field_mappings.create(position=position, constant="x", object="lead", field=field)
+    fields = rulesets.load(product.credential).fields["lead"]
+    assert fields.keys() == {"utmSource", "honorific"}
+    assert (fields["honorific"].items, fields["utmSource"].items) == ({"HNR_RU_1": "HONORIFIC:HNR_RU_1"}, {})
+    whole = load_known(product.credential).fields["lead"]
+    assert fields == {name: whole[name] for name in fields}
