@@ -16,6 +16,7 @@ from crm_bitrix.known import load_known
 from integration.models import Credential
 from integration.rules.document import ParsedDocument
 from integration.rules.document_export import dump_settings
+from integration.rules.document_keys import arrange
 from integration.rules.known import Known
 from integration.rules.settings_value import default_settings
 from integration.settings_document import read_settings
@@ -71,8 +72,10 @@ def stored_document(credential: Credential, revision: int, known: Known) -> dict
         return dump_settings(read_settings(credential), known=known)
     if revision == 0:
         return dump_settings(default_settings(), known=known)
-    found: dict[str, Any] = credential.revisions.filter(number=revision).values_list("document", flat=True).first()
-    return found or {}
+    found = credential.revisions.filter(number=revision).values_list("document", flat=True).first()
+    # PostgreSQL does not keep the order of keys.
+    arranged: dict[str, Any] = arrange(found or {})
+    return arranged
 
 
 def _draft(credential: Credential, person: Person) -> dict[str, Any] | None:
