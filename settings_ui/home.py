@@ -106,7 +106,8 @@ def save_uis_key(request: FrameRequest) -> HttpResponse:
     addresses = connect_account(portal, credential, form)
     if addresses is not None:
         _note(request, audit.Action.KEY_SET, credential)
-    context = main_context(portal, is_admin=True, credential=credential, form=form, addresses=addresses)
+    shown = None if addresses else form  # a key that is kept is shown nowhere any more
+    context = main_context(portal, is_admin=True, credential=credential, form=shown, addresses=addresses)
     return answer(request, context)
 
 
@@ -119,7 +120,8 @@ def add_credential(request: FrameRequest) -> HttpResponse:
     credential, addresses = add_account(portal, form)
     if credential is not None:
         _note(request, audit.Action.KEY_SET, credential)
-    context = main_context(portal, is_admin=True, credential=credential, new_form=form, addresses=addresses)
+    shown = None if credential else form
+    context = main_context(portal, is_admin=True, credential=credential, new_form=shown, addresses=addresses)
     return answer(request, context)
 
 
