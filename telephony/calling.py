@@ -39,7 +39,7 @@ def decide(case: Case) -> Plan:
     if not case.rules.is_active:
         return Plan("withheld", "интеграция или вкладка «Телефония» выключена: звонок из портала не начат")
     if asked.told_as:
-        hidden = case.cards().actions(frozenset())
+        hidden = [*_lost_registration(case), *case.cards().actions(frozenset())]
         return Plan("ignored", f"этот звонок передан как сессия UIS {asked.told_as}", tuple(hidden))
     if asked.answer in (REFUSED, STALE):
         return _give_up(case, "stale" if asked.answer == STALE else asked.instruction)
@@ -79,6 +79,13 @@ def registration(case: Case, user_id: int) -> list[Action]:
         bound_to=bound,
     )
     return [action]
+
+
+def _lost_registration(case: Case) -> list[Action]:
+    """That of a callback once more, where its answer never came: it tells by which call to close the card."""
+    user_id = case.asking_user
+    was_tried = bool(case.call.raw.get(SHOWN)) and "register" not in case.done
+    return registration(case, user_id) if was_tried and user_id is not None else []
 
 
 def deal_of(case: Case) -> int | None:

@@ -103,7 +103,12 @@ class Case:
     @property
     def registration(self) -> str:
         """The registration that the card belongs to: while the decision is open it has one of its own."""
-        return "card" if self.is_deferred or "card" in self.done else "register"
+        return "card" if self.is_deferred or "card" in self.done or self.has_lost_card else "register"
+
+    @property
+    def has_lost_card(self) -> bool:
+        """Whether a card with a registration of its own was to be shown, and no answer to that has come."""
+        return SEEN in self.call.raw and bool(self.call.raw.get(SHOWN)) and "card" not in self.done
 
     def user_of(self, employee_id: int | None) -> int | None:
         """The active Bitrix24 user behind a UIS employee."""

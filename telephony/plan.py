@@ -24,7 +24,7 @@ from integration.rules.filtering import passed_trace, refuse
 from integration.rules.ruleset import Ruleset
 from telephony import calling, corrections, creation, ending, imported, messages, missed
 from telephony.case import CLIENT, END, SEEN, SHOWN, USER, Case, choose, talker_id, title_of
-from telephony.facts import read_call
+from telephony.facts import CallFacts, read_call
 from telephony.known import rule_facts
 
 
@@ -47,13 +47,13 @@ def _decide(case: Case) -> Decision:
     known = _known(case, client)
     is_judged = case.rules.filter is not None and not ("register" in case.done or case.settled or case.is_filter_open)
     if is_judged and (refused := refuse(case.rules.filter, known)):
-        hidden = tuple(case.cards().actions(frozenset()))
+        hidden = (*_lost_card(case), *case.cards().actions(frozenset()))
         return Plan("ignored", refused.reason, actions=hidden, trace=(client.trace(), refused.trace))
     if case.asked and case.is_filter_open:
         return _await_filter(case)
     finished = yield from imported.find_finished(case)
     if finished is not None:
-        return replace(finished, actions=tuple(case.cards().actions(frozenset())))
+        return replace(finished, actions=(*_lost_card(case), *case.cards().actions(frozenset())))
     plan = yield from _carry_over(case, client, known)
     passed = passed_trace(case.rules.filter, known) if is_judged else ()
     return replace(plan, trace=(client.trace(), *passed, *plan.trace))
@@ -94,7 +94,7 @@ def _adopting(case: Case, plan: Plan) -> Plan:
 def _nothing_to_do(case: Case) -> Plan | None:
     """The plan of a call that is not carried over, or not yet."""
     call, rules = case.call, case.rules
-    if call.is_internal:
+    if call.is_internal or call.phone in case.ruleset.own_numbers:
         hidden = case.cards().actions(frozenset())
         return Plan("ignored", "внутренний звонок: в CRM не передаётся", tuple(hidden))
     if not rules.is_active:
@@ -194,6 +194,14 @@ def _show_only(case: Case, user_id: int) -> list[Action]:
     return [_registration(case, "card", user_id, bound=None), *case.cards(user_id).actions(users)]
 
 
+def _lost_card(case: Case) -> list[Action]:
+    """The registration of the card once more, where its answer never came: it tells by which call to close the card."""
+    user_id: int | None = case.call.raw.get(USER)
+    if user_id is None or case.is_deferred or not case.has_lost_card:
+        return []
+    return [_registration(case, "card", user_id, bound=None)]
+
+
 def _register(
     case: Case, client: Client, created: list[Action], user_id: int, *, hidden_by_finish: int | None
 ) -> list[Action]:
@@ -206,9 +214,23 @@ def _register(
     cards = case.cards(user_id)
     own = [_registration(case, "register", user_id, bound=bound)]
     return [
+        *_lost_card(case),
         *(calling.registration(case, user_id) if case.asked else own),
         *cards.actions(case.card_users, hidden_by_finish=hidden_by_finish if is_finished_one else None),
     ]
+
+
+_ORDERED_BACK = frozenset(
+    {"sitephone", "lead", "omni_widget", "auto_back_call_by_lost_call", "auto_back_call_by_offline_message"}
+)
+"""Sources of UIS's calls that the client has asked for, from a site or by having called in vain."""
+
+
+def _call_type(call: CallFacts) -> int:
+    """What kind of call it is to the portal, by where UIS says that it comes from."""
+    if call.stream is StreamKind.OUTGOING:
+        return payloads.OUTGOING
+    return payloads.CALLBACK if call.raw.get("call_source") in _ORDERED_BACK else payloads.INCOMING
 
 
 def _registration(case: Case, key: str, user_id: int, *, bound: tuple[str, payloads.Id] | None) -> Action:
@@ -219,7 +241,7 @@ def _registration(case: Case, key: str, user_id: int, *, bound: tuple[str, paylo
         user_id=user_id,
         phone=call.phone,
         line=call.line,
-        call_type=payloads.OUTGOING if call.stream is StreamKind.OUTGOING else payloads.INCOMING,
+        call_type=_call_type(call),
         started_at=(call.started_at or case.now).astimezone(case.ruleset.zone),
         is_shown=user_id in case.card_users and case.registration == key,
         bound_to=bound,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from integration.models import Communication, State
-from tests.conftest import Product
+from tests.conftest import Product, set_filter
 from tests.test_lane import NEW_PHONE, survive
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,3 +40,24 @@ def test_a_known_client_whose_object_cannot_be_read_just_now_is_not_taken_for_a_
     survive(product)
     assert product.call(story).state == State.DONE
     assert len([item for item in sandbox.portal.crm.items[1].values() if item["originId"]]) == 1
+
+
+def test_a_card_is_closed_although_nobody_knows_whether_it_was_opened(product: Product):
+    """Its registration was carried out, the answer lost, and when it could be repeated the call was filtered out."""
+    set_filter(product.stream(), {"all": [{"fact": "result", "op": "eq", "value": "answered"}]})
+    product.sandbox.faults.fail_next(1, "drop_after", match="telephony.externalCall.register")
+    story = product.play("missed_call", client_phone=NEW_PHONE)
+    assert product.sandbox.portal.telephony.cards
+    survive(product)
+    assert product.call(story).state == State.IGNORED
+    assert not product.sandbox.portal.telephony.cards
+
+
+def test_a_card_whose_answer_was_lost_is_closed_when_the_call_passes_the_filter_too(product: Product):
+    set_filter(product.stream(), {"all": [{"fact": "result", "op": "eq", "value": "answered"}]})
+    product.sandbox.faults.fail_next(1, "drop_after", match="telephony.externalCall.register")
+    story = product.play("answered_call", client_phone=NEW_PHONE)
+    survive(product)
+    assert product.call(story).state == State.DONE
+    assert not product.sandbox.portal.telephony.cards
+    assert len(product.sandbox.portal.commands("telephony.externalCall.finish", ok=True)) == 1
