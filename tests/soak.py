@@ -79,7 +79,8 @@ def run(plan: SoakPlan, *, log: Path) -> tuple[Verdict, list[str]]:
         with administrator(sandbox, player.counts):
             player.play()
             rest = come_to_rest(player)
-        verdict = judge(sandbox, player.stories, player.accepted_clicks)
+        callbacks = player.counts["callback forms taken"]
+        verdict = judge(sandbox, player.stories, player.accepted_clicks, callbacks=callbacks)
         return verdict, describe(plan, player, service, verdict, rest)
 
 

@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import requests
+
 from tests.sandbox import Sandbox
 from tests.sandbox.stories import Story
 from tests.soak_plan import Fault, SoakPlan, Told
@@ -81,15 +83,21 @@ class Player:
         if told.kind == "click":
             self._click(told)
         elif told.kind == "callback_form":
-            self.sandbox.callback_form(phone=f"+{told.phone}", line="74950000010")
-            self.counts["callback forms"] += 1
+            self._callback(told)
         else:
             self._schedule(self.sandbox.tell(told.kind, realtime=True, client_phone=told.phone), told.repeats)
+
+    def _callback(self, told: Told) -> None:
+        before = len(self.sandbox.portal.events_sent)
+        self.sandbox.callback_form(phone=f"+{told.phone}", line="74950000010")
+        sent = [one for one in self.sandbox.portal.events_sent[before:] if f"+{told.phone}" in one["form"].values()]
+        taken = any(one["status"] == requests.codes.ok for one in sent)
+        self.counts["callback forms taken" if taken else "callback forms the portal could not deliver"] += 1
 
     def _click(self, told: Told) -> None:
         call_id = self.sandbox.click_to_call(phone=f"+{told.phone}", user_id=USER, line="74950000010")
         event = next(one for one in reversed(self.sandbox.portal.events_sent) if call_id in one["form"].values())
-        if event["status"] == 200:
+        if event["status"] == requests.codes.ok:
             self.accepted_clicks.append(call_id)
         else:
             self.counts["clicks the portal could not deliver"] += 1

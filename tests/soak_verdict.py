@@ -41,13 +41,14 @@ class Verdict:
         return not (self.lost or self.duplicates or self.disorder or self.unfinished)
 
 
-def judge(sandbox: Sandbox, stories: Sequence[Story], clicks: Iterable[str]) -> Verdict:
-    """Compare the portal with what was told. `clicks` are the CALL_IDs whose event the service has taken.
+def judge(sandbox: Sandbox, stories: Sequence[Story], clicks: Iterable[str], *, callbacks: int = 0) -> Verdict:
+    """Compare the portal with what was told. `clicks` are the CALL_IDs whose event the service has taken,
+    `callbacks` how many requests for a callback it has taken.
 
     A click may fail: whoever clicked is told why at once, and clicks again.
     """
     lost, undelivered = [], []
-    for name, communication in [*_of_stories(stories), *_of_clicks(clicks)]:
+    for name, communication in [*_of_stories(stories), *_of_clicks(clicks), *_of_callbacks(callbacks)]:
         if communication is None:
             lost.append(f"{name}: unknown to the service")
         elif communication.state == "failed" and not communication.external_id:
@@ -101,6 +102,15 @@ def _of_clicks(clicks: Iterable[str]) -> Iterator[tuple[str, Any]]:
     known = {one.facts["click"]["call_id"]: one for one in asked if "click" in one.facts}
     for call_id in clicks:
         yield f"click {call_id}", known.get(call_id)
+
+
+def _of_callbacks(taken: int) -> Iterator[tuple[str, Any]]:
+    """One form looks like another: that there is one communication for each that was taken."""
+    from integration.models import Communication
+
+    known = [one for one in Communication.objects.exclude(external_id="") if "callback" in one.facts]
+    yield from ((f"callback {one.external_id}", one) for one in known)
+    yield from (("callback", None) for _ in range(taken - len(known)))
 
 
 def _missing(sandbox: Sandbox, communication: Any) -> Iterator[str]:
