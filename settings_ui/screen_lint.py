@@ -4,11 +4,11 @@ What the portal has lost – fields, people, stages – reading names itself. Wh
 site or a scenario that a condition names by its value and that UIS does not have is a slip or has vanished.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
-from integration.models import Credential, UisItem
+from integration.models import Credential
 from integration.rules.condition_tests import fold_text
 from integration.rules.document import ParsedDocument
 from integration.rules.document_text import write_json
@@ -22,35 +22,34 @@ NUMBER = "virtual_phone_number"
 _NAMING = frozenset({"eq", "ne", "in", "not_in"})
 _STREAMS = (("telephony", "incoming"), ("telephony", "outgoing"), ("chats", "chat"), ("chats", "request"))
 
-Values = dict[str, frozenset[str]]
-
 
 def read_shown(credential: Credential, document: dict[str, Any], known: Known) -> ParsedDocument:
     """Read a document as saving would, with a warning for everything in it that UIS does not have."""
     parsed = read_document(credential, write_json(document), known=known)
-    return replace(parsed, warnings=(*parsed.warnings, *find_unknown(document, values_of(credential))))
+    named = list(_named(document))
+    values = _values_of(credential, {fact for _path, fact, _text in named})
+    unknown = (
+        Fault(path, f"UIS has no {quote(text)}")
+        for path, fact, text in named
+        if text and fact in values and _folded(fact, text) not in values[fact]
+    )
+    return replace(parsed, warnings=(*parsed.warnings, *unknown))
 
 
-def values_of(credential: Credential) -> Values:
-    """Fact → the values that UIS has for it now, folded. A list that was never read is left out: nothing is known."""
-    rows = list(credential.uis_items.filter(kind__in=set(UIS_LISTS.values())).order_by())
-    found: Values = {}
-    for fact, kind in UIS_LISTS.items():
-        present = {_value(fact, row) for row in rows if row.kind == kind and row.missing_since is None}
-        if any(row.kind == kind for row in rows):
-            found[fact] = frozenset(present)
-    return found
-
-
-def find_unknown(document: dict[str, Any], values: Values) -> Iterator[Fault]:
-    """Numbers, and values of conditions, that UIS does not have; by the paths of the document."""
-    for path, fact, text in _named(document):
-        if fact in values and text and _folded(fact, text) not in values[fact]:
-            yield Fault(path, f"UIS has no {quote(text)}")
-
-
-def _value(fact: str, row: UisItem) -> str:
-    return _folded(fact, row.code if fact == NUMBER else row.name)
+def _values_of(credential: Credential, facts: Collection[str]) -> dict[str, set[str]]:
+    """Fact → the values that UIS has for it now. A list that was never read is left out: nothing is known of it."""
+    kinds = {UIS_LISTS[fact] for fact in facts}
+    rows = credential.uis_items.filter(kind__in=kinds).values_list("kind", "code", "name", "missing_since")
+    told = list(rows) if kinds else []
+    return {
+        fact: {
+            _folded(fact, code if fact == NUMBER else name)
+            for kind, code, name, missing in told
+            if kind == UIS_LISTS[fact] and missing is None
+        }
+        for fact in facts
+        if any(kind == UIS_LISTS[fact] for kind, *_rest in told)
+    }
 
 
 def _folded(fact: str, text: str) -> str:

@@ -49,6 +49,7 @@ EDITS = (
     ),
     ("chats", "chats.request.titles", "f-chats-request-titles-received", "Заявка"),
 )
+LAST = "Заявка с сайта"
 WORDS = {
     "ru": {
         "main": "Главная", "telephony": "Телефония", "chats": "Чаты и офлайн заявки", "draft": "Черновик",
@@ -216,8 +217,9 @@ def test_three_tabs_are_edited_closed_and_offered_again(visit, credential, width
         expect(card).to_have_class(re.compile("is-changed"))
     frame.locator("button[data-changes]:visible").first.click()
     expect(frame.locator(".savebar .changes:visible li")).to_have_count(3)
-    visit.page.evaluate("document.querySelector('iframe').remove()")
-    draft = wait_for(lambda: SettingsDraft.objects.filter(document__chats__request__titles__received="Заявка").first())
+    frame.locator(f"#{EDITS[-1][2]}").fill(LAST)
+    visit.page.evaluate("document.querySelector('iframe').remove()")  # as the portal does with a slider: at once
+    draft = wait_for(lambda: SettingsDraft.objects.filter(document__chats__request__titles__received=LAST).first())
     assert draft.document["main"]["country"] == "KZ"
     assert read_settings(Credential.objects.get()).country == "RU"
 
@@ -226,7 +228,7 @@ def test_three_tabs_are_edited_closed_and_offered_again(visit, credential, width
     expect(offer).to_contain_text(words["offer"])
     expect(frame.locator("#f-main-country")).to_be_disabled()
     offer.get_by_role("button", name=words["resume"]).click()
-    for tab, _section, control, value in EDITS:
+    for tab, _section, control, value in (*EDITS[:-1], (*EDITS[-1][:-1], LAST)):
         frame.get_by_role("tab", name=words[tab]).click()
         expect(frame.locator(f"#{control}")).to_have_value(value)
     assert has_no_scroll_bar(visit.page)
