@@ -230,6 +230,8 @@ def _call_type(call: CallFacts) -> int:
     """What kind of call it is to the portal, by where UIS says that it comes from."""
     if call.stream is StreamKind.OUTGOING:
         return payloads.OUTGOING
+    if call.is_over and call.is_answered and not (call.rings or call.answers or talker_id(call)):
+        return payloads.REDIRECTED  # somebody talked, and no employee's phone took part
     return payloads.CALLBACK if call.raw.get("call_source") in _ORDERED_BACK else payloads.INCOMING
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from crm_bitrix.models import BitrixItem
-from integration.models import FieldMapping, ResponsibleRule, SettingsTab, State
+from integration.models import FieldMapping, ResponsibleRule, SettingsTab, State, UisItem
 from tests.conftest import Product
 from tests.sandbox.defaults import KNOWN_PHONE, LEAD_PHONE
 from tests.sandbox.methods_im import add_chat
@@ -200,6 +200,44 @@ def test_a_hidden_number_makes_no_object_and_tells_the_default_responsible(produ
     assert not sent(product, "telephony.externalCall.register")
     [notice] = sent(product, "im.notify.system.add")
     assert str(notice["USER_ID"]) == "1"
+
+
+@pytest.mark.parametrize(
+    ("source", "call_type"),
+    [("va", "2"), ("call_tracking", "2"), ("sitephone", "4"), ("auto_back_call_by_lost_call", "4")],
+)
+def test_a_call_that_the_client_ordered_back_is_a_callback_to_the_portal(product: Product, source: str, call_type: str):
+    story = product.sandbox.tell("answered_call", client_phone=NEW_PHONE, employees=[PETR])
+    for body in story.bodies:
+        product.notify({**body, **({"call_source": source} if "call_source" in body else {})})
+        product.work()
+    assert [str(params["TYPE"]) for params in sent(product, "telephony.externalCall.register")] == [call_type]
+
+
+def test_a_call_that_went_to_an_outside_number_is_registered_at_its_end_as_redirected(product: Product):
+    story = product.sandbox.tell("answered_call", client_phone=NEW_PHONE)
+    product.sandbox.uis.legs.clear()
+    product.sandbox.uis.calls[-1] |= {
+        "employees": [],
+        "last_talked_employee_id": None,
+        "first_talked_employee_id": None,
+    }
+    for event in ("in_call_session", "call_session_finished"):
+        product.notify({**story.body(event), "employee_id": None, "last_talked_employee_id": None})
+        product.work()
+    [registered] = sent(product, "telephony.externalCall.register")
+    assert (str(registered["TYPE"]), str(registered["SHOW"]), str(registered["USER_ID"])) == ("3", "0", "1")
+    assert [params["STATUS_CODE"] for params in sent(product, "telephony.externalCall.finish")] == ["200"]
+
+
+def test_a_call_between_own_numbers_is_not_carried_over(product: Product):
+    UisItem.objects.create(credential=product.credential, kind="number", code="+74950000020", name="Склад", data={})
+    story = product.play("answered_call", client_phone="74950000020")
+    assert (product.call(story).state, product.call(story).reason) == (
+        State.IGNORED,
+        "внутренний звонок: в CRM не передаётся",
+    )
+    assert not sent(product, "telephony.externalCall.register")
 
 
 def test_a_virtual_number_becomes_a_source_of_the_crm(product: Product):
