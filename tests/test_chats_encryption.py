@@ -8,8 +8,8 @@ from django.apps import apps
 from django.db import connection
 
 from integration.models import Communication
+from tests.chat_stories import report_chat, set_options
 from tests.conftest import Product
-from tests.test_chats_journeys import report_chat, set_options
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SAID = "my-secret-words"

@@ -1,6 +1,5 @@
 """Journeys of chats and offline requests: notification in → exact effect in the portal out."""
 
-import json
 import time
 from typing import Any
 
@@ -8,84 +7,26 @@ import pytest
 from django.utils import timezone
 
 from crm_bitrix import synchronise
-from crm_bitrix.models import BitrixItem, SyncRun
-from integration.inbox import receive
-from integration.models import ClientLink, Communication, FieldMapping, InboxEvent, ResponsibleRule, State
-from tests.conftest import Product, set_filter, set_title
+from crm_bitrix.models import SyncRun
+from integration.models import Communication, ResponsibleRule, State
+from tests.chat_stories import (
+    NEW_PHONE,
+    PETR,
+    activities,
+    comments,
+    grown,
+    report,
+    report_chat,
+    sent,
+    set_options,
+    set_up,
+    tell,
+    told,
+)
+from tests.conftest import Product, set_title
 from tests.sandbox.defaults import KNOWN_NO_DEAL_PHONE, KNOWN_PHONE
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NEW_PHONE = "79001112233"
-ANNA, PETR = 700102, 700101
-
-
-def grown(product: Product, before: dict[str, int]) -> dict[str, int]:
-    """What the portal has more of than before."""
-    after = product.sandbox.portal.counts()
-    return {name: after[name] - before[name] for name in after if after[name] != before[name]}
-
-
-def sent(product: Product, method: str) -> list[dict[str, Any]]:
-    return [record.params for record in product.sandbox.portal.commands(method, ok=True)]
-
-
-def comments(product: Product) -> list[str]:
-    return [params["fields"]["COMMENT"] for params in sent(product, "crm.timeline.comment.add")]
-
-
-def activities(product: Product) -> list[dict[str, Any]]:
-    """The activities of ours as the portal has them now."""
-    rows = product.sandbox.portal.crm.activities.values()
-    return [row for row in rows if row["ORIGINATOR_ID"] == "uis"]
-
-
-def said_by(activity: dict[str, Any]) -> list[str]:
-    """The texts of an activity of ours."""
-    return [block["properties"]["value"] for block in activity["_layout"]["body"]["blocks"].values()]
-
-
-def told(product: Product, kind: str = "chat") -> Communication:
-    """The newest communication of a kind."""
-    return Communication.objects.filter(kind=kind).order_by("-pk")[0]
-
-
-def tell(product: Product, body: dict[str, Any]) -> None:
-    product.notify(body)
-    product.work()
-
-
-def set_up(product: Product, kind: str, **options: Any) -> None:
-    product.credential.streams.filter(kind=kind).update(**options)
-
-
-def set_options(product: Product, kind: str, **options: Any) -> None:
-    stream = product.stream(kind)
-    stream.options = {**stream.options, **options}
-    stream.save()
-
-
-def report(product: Product, event: str, row: dict[str, Any]) -> None:
-    """What the reading of UIS's reports puts into the inbox."""
-    body = {"event": event, **{name: value for name, value in row.items() if name[0] != "_"}}
-    receive(
-        channel=product.credential.channel,
-        source=InboxEvent.Source.REPORT,
-        lane=product.portal.live_lane,
-        query=f"event={event}",
-        body=json.dumps(body, ensure_ascii=False, sort_keys=True).encode(),
-    )
-
-
-def report_chat(product: Product, story: Any, messages: list[dict[str, Any]] | None = None, **columns: Any) -> None:
-    """The report on a chat of a story: its messages, then its row."""
-    uis = product.sandbox.uis
-    row = next(row for row in uis.chats if str(row["id"]) == story.id) | columns
-    rows = [one for one in uis.chat_messages if str(one["chat_id"]) == story.id] if messages is None else messages
-    if rows:
-        told_rows = [{name: value for name, value in one.items() if name[0] != "_"} for one in rows]
-        report(product, "chat_messages_report", {"id": row["id"], "chat_id": row["id"], "messages": told_rows})
-    report(product, "chats_report", row)
-    product.work()
 
 
 @pytest.mark.smoke
@@ -117,7 +58,7 @@ def test_a_finished_chat_of_a_new_client_is_lead_activity_notice_and_its_convers
     assert product.sandbox.portal.cost(story.id)["requests"] <= 4
 
 
-# --- 1. channels ----------------------------------------------------------------------------------------------------
+# --- channels ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_chat_of_a_channel_that_nobody_watches_is_left_alone_as_soon_as_the_report_names_it(product: Product):
@@ -167,7 +108,7 @@ def test_a_channel_that_has_vanished_stays_chosen_and_is_told_of(product: Produc
     assert (product.stream("chat").options["channels"], told(product).state) == ([28002], State.DONE)
 
 
-# --- 2. the life of a chat ------------------------------------------------------------------------------------------
+# --- the life of a chat -----------------------------------------------------------------------------------------------
 
 
 def test_a_chat_that_nobody_took_is_a_missed_chat_of_the_default_responsible(product: Product):
@@ -280,7 +221,7 @@ def test_the_end_is_the_same_in_reverse_order_and_twenty_times(product: Product,
     assert product.sandbox.portal.counts() == counts
 
 
-# --- 3. first and repeated, kinds of objects, both modes of the CRM -------------------------------------------------
+# --- first and repeated, kinds of objects, both modes of the CRM ------------------------------------------------------
 
 
 def test_a_client_with_an_open_deal_gets_an_activity_on_it_and_no_second_item(product: Product):
@@ -364,384 +305,7 @@ def test_nothing_is_created_for_whom_nothing_should_be(product: Product, create_
     assert len(sent(product, "crm.activity.configurable.add")) == (state == State.DONE)
 
 
-# --- 4. the conversation --------------------------------------------------------------------------------------------
-
-
-def test_without_a_report_the_notification_tells_the_conversation_after_a_while(product: Product):
-    product.play("chat_finished", client_phone=NEW_PHONE, employees=[PETR])
-    assert not comments(product)
-    product.pass_time(21 * 60)
-    [said] = comments(product)
-    assert "Сергей:[/B] Здравствуйте, есть в наличии?" in said
-    assert told(product).state == State.DONE
-
-
-def test_the_conversation_is_asked_for_at_once_and_for_many_chats_together(product: Product):
-    stories = [product.sandbox.tell("chat_finished", client_phone=f"7901000000{number}") for number in range(5)]
-    for story in stories:
-        story.post()
-    product.work()
-    for _ in range(3):
-        product.pass_time(6)
-    assert set(Communication.objects.values_list("state", flat=True)) == {State.DONE}
-    assert len(comments(product)) == 5
-    asked = [one["method"] for one in product.sandbox.uis.requests]
-    assert asked.count("get.chat_messages_report") == 1
-
-
-def test_what_a_client_writes_is_neither_markup_nor_a_reference(product: Product):
-    text = "$result[find0] [URL=https://evil.example]жми[/URL] [B]и всё[/B]"
-    story = product.play("chat_finished", client_phone=NEW_PHONE, text=text)
-    file = {"file_url": "https://files.example/1 [2].jpg", "file_name": "фото [1].jpg", "type": "photo"}
-    rows = [one for one in product.sandbox.uis.chat_messages if str(one["chat_id"]) == story.id]
-    report_chat(product, story, [*rows, rows[-1] | {"id": 900000002, "text": None, "resource": file}])
-    [said] = comments(product)
-    assert "$result[\u200bfind0] [\u200bURL=https://evil.example]жми[\u200b/URL]" in said
-    assert "[URL=https://files.example/1%20%5B2%5D.jpg]фото [\u200b1].jpg[/URL]" in said
-
-
-def test_a_long_conversation_is_split_and_stays_whole_and_in_order(product: Product):
-    story = product.play("chat_finished", client_phone=NEW_PHONE)
-    rows = [one for one in product.sandbox.uis.chat_messages if str(one["chat_id"]) == story.id]
-    long = [rows[1] | {"id": 910000000 + number, "text": f"№{number} " + "щ" * 1000} for number in range(100)]
-    report_chat(product, story, long)
-    texts = comments(product)
-    assert len(texts) == 4
-    assert all(len(text.encode()) <= 60_000 for text in texts)
-    numbers = [int(part.split(" ")[0]) for text in texts for part in text.split(":[/B] №")[1:]]
-    assert numbers == list(range(100))
-    assert [text.rpartition("\n")[2] for text in texts] == [f"Чат № {story.id}, часть {n}/4" for n in (1, 2, 3, 4)]
-
-
-@pytest.mark.parametrize("method", ["crm.timeline.comment.add", "crm.activity.configurable.add", "crm.item.add"])
-@pytest.mark.parametrize("kind", ["drop_after", "drop_before"])
-def test_a_lost_answer_makes_nothing_twice(product: Product, method: str, kind: str):
-    product.sandbox.faults.fail_next(1, kind, match=method)
-    before = product.sandbox.portal.counts()
-    story = product.play("chat_finished", client_phone=NEW_PHONE)
-    report_chat(product, story)
-    for _ in range(8):
-        product.pass_time(30)
-    assert told(product).state == State.DONE
-    assert grown(product, before) == {"leads": 1, "activities": 1, "notifications": 1, "comments": 1}
-
-
-# --- 5. chats without contacts, and who is who ----------------------------------------------------------------------
-
-
-def test_a_chat_without_contacts_waits_and_goes_on_when_they_come(product: Product):
-    story = product.play("chat_finished", client_phone="")
-    assert (told(product).state, told(product).reason) == (State.WAITING, "ждёт контактов")
-    assert not product.sandbox.portal.requests
-    report_chat(product, story, visitor_phone_number=int(NEW_PHONE))
-    assert told(product).state == State.DONE
-    assert len(sent(product, "crm.item.add")) == 1
-
-
-def test_a_chat_without_contacts_is_given_up_after_a_week(product: Product):
-    product.play("chat_finished", client_phone="")
-    product.pass_time(7 * 24 * 3600 + 5)
-    assert (told(product).state, told(product).reason) == (
-        State.IGNORED,
-        "за 7 дней клиент не оставил контактов",
-    )
-
-
-def test_a_messenger_is_a_contact_that_the_portal_keeps(product: Product):
-    story = product.play("chat_finished", client_phone="")
-    report_chat(product, story, chat_channel_type="telegram", chat_user_id="77001", chat_username="sergey")
-    [lead] = sent(product, "crm.item.add")
-    assert lead["fields"]["fm"] == [{"typeId": "IM", "valueType": "TELEGRAM", "value": "77001"}]
-    assert ClientLink.objects.filter(key="telegram:77001", object_type="lead").exists()
-
-
-def test_a_client_who_gives_his_phone_later_is_the_same_client_in_chat_call_and_request(product: Product):
-    set_options(product, "chat", without_contacts=True)
-    story = product.sandbox.tell("chat_finished", client_phone="")
-    story.post([0, 1])
-    product.work()
-    [lead] = sent(product, "crm.item.add")
-    assert "fm" not in lead["fields"]
-    tell(product, story.bodies[2] | {"visitor_phone_number": NEW_PHONE})
-    report_chat(product, story)
-    assert told(product).state == State.DONE
-    [corrected] = sent(product, "crm.item.update")
-    assert corrected["fields"]["fm"] == [{"typeId": "PHONE", "valueType": "WORK", "value": "+79001112233"}]
-
-    product.sandbox.faults.crm_search_lag_seconds = 3600  # the portal's search knows nothing of it yet
-    product.play("answered_call", client_phone=NEW_PHONE)
-    product.play("offline_request", client_phone=NEW_PHONE)
-    assert len(sent(product, "crm.item.add")) == 1
-
-
-KEYS = {
-    "phone": {"visitor_phone_number": NEW_PHONE},
-    "email": {"visitor_email": "sergey@example.com"},
-    "visitor": {"visitor_id": 7200099999},
-}
-
-
-@pytest.mark.parametrize(("first", "then"), [(first, then) for first in KEYS for then in KEYS if first != then])
-def test_what_a_client_is_known_by_leads_from_one_to_the_other(product: Product, first: str, then: str):
-    """A request tells two of what he is known by, the next one the first only, the last one the second only."""
-    for kind in ("chat", "request"):
-        set_options(product, kind, without_contacts=True)
-    product.sandbox.faults.crm_search_lag_seconds = 3600
-    nobody = {"visitor_phone_number": "", "visitor_email": "", "visitor_id": None}
-    for number, known in enumerate((KEYS[first] | KEYS[then], KEYS[first], KEYS[then])):
-        body = {"event": "offline_message", "offline_message_id": 450009000 + number, "visitor_message": "Жду"}
-        tell(product, body | nobody | known | {"notification_time": f"2026-03-16 10:1{number}:00"})
-        product.pass_time(6)
-    assert set(Communication.objects.values_list("state", flat=True)) == {State.DONE}
-    assert len(sent(product, "crm.item.add")) == 1
-
-
-def test_a_client_of_a_messenger_who_calls_after_he_has_given_his_phone_is_the_same(product: Product):
-    product.sandbox.faults.crm_search_lag_seconds = 3600
-    wishes: dict[str, Any] = {"channel_id": 28002, "messenger_user": "wa-77"}
-    report_chat(product, product.play("chat_finished", client_phone="", **wishes))
-    again = product.sandbox.tell("chat_finished", client_phone=NEW_PHONE, default_bodies=True, **wishes)
-    again.post([1, 2])
-    report_chat(product, again)
-    product.play("answered_call", client_phone=NEW_PHONE)
-    product.play("offline_request", client_phone=NEW_PHONE)
-    assert len(sent(product, "crm.item.add")) == 1
-    assert set(Communication.objects.values_list("state", flat=True)) == {State.DONE}
-
-
-def test_a_client_who_has_called_is_the_same_in_a_chat_that_gives_his_phone(product: Product):
-    product.sandbox.faults.crm_search_lag_seconds = 3600
-    product.play("answered_call", client_phone=NEW_PHONE)
-    report_chat(product, product.play("chat_finished", client_phone=NEW_PHONE))
-    assert len(sent(product, "crm.item.add")) == 1
-    assert told(product).state == State.DONE
-
-
-def test_an_object_that_was_deleted_is_nobody_any_more(product: Product):
-    set_options(product, "chat", without_contacts=True)
-    wishes: dict[str, Any] = {"client_phone": "", "channel_id": 28002, "messenger_user": "wa-77"}
-    report_chat(product, product.play("chat_finished", **wishes))
-    crm = product.sandbox.portal.crm
-    del crm.items[1][max(crm.items[1])]
-    report_chat(product, product.play("chat_finished", **wishes))
-    assert (len(sent(product, "crm.item.add")), told(product).state) == (2, State.DONE)
-
-
-# --- 6. the responsible ---------------------------------------------------------------------------------------------
-
-
-def test_the_operator_becomes_responsible_by_a_rule_and_is_told(product: Product):
-    ResponsibleRule.objects.create(stream=product.stream("chat"), position=0, name="О", assign={"to": "operator"})
-    report_chat(product, product.play("chat_finished", client_phone=NEW_PHONE, employees=[ANNA]))
-    [lead] = sent(product, "crm.item.add")
-    [activity] = sent(product, "crm.activity.configurable.add")
-    [notice] = sent(product, "im.notify.system.add")
-    assert {str(lead["fields"]["assignedById"]), activity["fields"]["responsibleId"], notice["USER_ID"]} == {"15"}
-
-
-def test_the_notification_can_be_switched_off(product: Product):
-    set_up(product, "chat", notify=False)
-    report_chat(product, product.play("chat_finished", client_phone=NEW_PHONE))
-    assert not sent(product, "im.notify.system.add")
-
-
-def test_a_chat_handed_over_belongs_to_the_second_operator_with_its_activity(product: Product):
-    ResponsibleRule.objects.create(stream=product.stream("chat"), position=0, name="О", assign={"to": "operator"})
-    story = product.sandbox.tell("chat_moved", client_phone=NEW_PHONE)
-    story.post([0, 1])
-    product.work()
-    assert [row["RESPONSIBLE_ID"] for row in activities(product)] == ["12"]
-    story.post([2, 3])
-    report_chat(product, story)
-    [corrected] = sent(product, "crm.item.update")
-    assert str(corrected["fields"]["assignedById"]) == "15"
-    [activity] = activities(product)
-    assert (activity["RESPONSIBLE_ID"], "Оператор: Смирнова Анна" in said_by(activity)) == ("15", True)
-
-
-def test_what_somebody_has_given_to_another_person_meanwhile_stays_his(product: Product):
-    ResponsibleRule.objects.create(stream=product.stream("chat"), position=0, name="О", assign={"to": "operator"})
-    story = product.sandbox.tell("chat_moved", client_phone=NEW_PHONE)
-    story.post([0, 1])
-    product.work()
-    crm = product.sandbox.portal.crm
-    crm.items[1][max(crm.items[1])]["assignedById"] = 1
-    activities(product)[0]["RESPONSIBLE_ID"] = "1"
-    story.post([2, 3])
-    report_chat(product, story)
-    assert (crm.items[1][max(crm.items[1])]["assignedById"], activities(product)[0]["RESPONSIBLE_ID"]) == (1, "1")
-    assert told(product).state == State.DONE
-
-
-def test_an_activity_that_was_deleted_meanwhile_does_not_fail_the_chat(product: Product):
-    story = product.sandbox.tell("chat_finished", client_phone=NEW_PHONE)
-    story.post([0, 1])
-    product.work()
-    product.sandbox.portal.crm.activities.clear()
-    story.post([2])
-    report_chat(product, story)
-    assert (told(product).state, len(comments(product))) == (State.DONE, 1)
-
-
-def test_a_story_of_a_chat_in_a_messenger_handed_over_is_one_lead_of_who_ended_it(product: Product):
-    ResponsibleRule.objects.create(stream=product.stream("chat"), position=0, name="О", assign={"to": "operator"})
-    story = product.play("chat_moved", client_phone="", channel_id=28002, messenger_user="wa-77")
-    product.pass_time(6)
-    product.pass_time(6)
-    [lead] = sent(product, "crm.item.add")
-    assert lead["fields"]["fm"] == [{"typeId": "IM", "valueType": "OTHER", "value": "wa-77"}]
-    assert (str(lead["fields"]["assignedById"]), told(product).uis_id) == ("15", story.id)
-    assert len(comments(product)) == 1
-
-
-def test_a_filtered_chat_makes_nothing_and_says_which_condition_failed(product: Product):
-    set_filter(product.stream("chat"), {"all": [{"fact": "chat_channel_type", "op": "eq", "value": "telegram"}]})
-    story = product.play("chat_finished", client_phone=NEW_PHONE)
-    assert (told(product).state, told(product).reason) == (State.WAITING, "ждёт отчёта UIS")
-    report_chat(product, story)
-    assert (told(product).state, told(product).reason) == (
-        State.IGNORED,
-        "не прошёл фильтр: chat_channel_type eq telegram",
-    )
-    assert not sent(product, "crm.item.add")
-
-
-# --- 7. offline requests --------------------------------------------------------------------------------------------
-
-
-def test_a_request_is_an_item_and_an_activity_that_says_what_it_says(product: Product):
-    before = product.sandbox.portal.counts()
-    story = product.play("offline_request", client_phone=NEW_PHONE, text="Перезвоните завтра")
-    assert grown(product, before) == {"leads": 1, "activities": 1, "notifications": 1}
-    [activity] = sent(product, "crm.activity.configurable.add")
-    texts = [block["properties"]["value"] for block in activity["layout"]["body"]["blocks"].values()]
-    assert texts[:3] == ["Перезвоните завтра", "Телефон: +79001112233", "E-mail: maria@example.com"]
-    [lead] = sent(product, "crm.item.add")
-    assert {row["typeId"]: row["value"] for row in lead["fields"]["fm"]} == {
-        "PHONE": "+79001112233",
-        "EMAIL": "maria@example.com",
-    }
-    assert product.sandbox.portal.cost(story.id)["requests"] <= 4
-
-
-def test_a_request_without_an_activity_is_told_in_one_comment(product: Product):
-    set_up(product, "request", create_what="item")
-    story = product.play("offline_request", client_phone=NEW_PHONE, text="[B]Перезвоните[/B]")
-    [said] = comments(product)
-    assert said.startswith("[\u200bB]Перезвоните[\u200b/B]\nТелефон: +79001112233")
-    assert said.endswith(f"Заявка с сайта № {story.id}")
-    assert not sent(product, "crm.activity.configurable.add")
-
-
-def test_a_request_can_wait_until_an_operator_has_processed_it(product: Product):
-    set_up(product, "request", moment="end")
-    story = product.play("offline_request", client_phone=NEW_PHONE)
-    assert (told(product, "request").state, told(product, "request").reason) == (
-        State.WAITING,
-        "ждёт обработки оператором",
-    )
-    row = next(row for row in product.sandbox.uis.offline_messages if str(row["id"]) == story.id)
-    report(product, "offline_messages_report", row | {"status": "processed", "employee_id": ANNA})
-    product.work()
-    assert told(product, "request").state == State.DONE
-    assert len(sent(product, "crm.item.add")) == 1
-
-
-def test_a_request_that_an_operator_processes_after_hours_is_carried_over_then(product: Product):
-    set_up(product, "request", moment="end")
-    story = product.play("offline_request", client_phone=NEW_PHONE)
-    row = next(row for row in product.sandbox.uis.offline_messages if str(row["id"]) == story.id)
-    for _ in range(50):
-        product.pass_time(600)
-    assert told(product, "request").reason == "ждёт обработки оператором"
-    by_id = [one for one in product.sandbox.uis.requests if "filter" in (one["params"] or {})]
-    assert len(by_id) <= 2 * 16  # twice as often at first as the hours go by, the columns it has not included
-    row["status"], row["employee_id"] = "processed", ANNA
-    for _ in range(7):
-        product.pass_time(600)
-    assert told(product, "request").state == State.DONE
-    product.sandbox.uis.requests.clear()
-    product.pass_time(60)
-    assert not product.sandbox.uis.requests
-
-
-def test_the_form_of_a_request_is_asked_for_at_once_when_a_rule_speaks_of_it(product: Product):
-    when = {"all": [{"fact": "form_name", "op": "eq", "value": "Заявка с сайта"}]}
-    ResponsibleRule.objects.create(
-        stream=product.stream("request"), position=0, name="Ф", conditions=when, assign={"to": "user", "user": 15}
-    )
-    product.play("offline_request", client_phone=NEW_PHONE, default_bodies=True)
-    assert told(product, "request").reason == "ждёт отчёта UIS"
-    for _ in range(2):
-        product.pass_time(6)
-    [lead] = sent(product, "crm.item.add")
-    assert (str(lead["fields"]["assignedById"]), told(product, "request").state) == ("15", State.DONE)
-
-
-def test_what_only_the_report_tells_of_a_request_is_written_when_it_comes(product: Product):
-    code = "lead.UF_CRM_FORM"
-    BitrixItem.objects.create(portal=product.portal, kind="field", code=code, name=code, data={"type": "string"})
-    FieldMapping.objects.create(
-        stream=product.stream("request"), position=0, fact="utm_campaign", object="lead", field="UF_CRM_FORM"
-    )
-    story = product.play("offline_request", client_phone=NEW_PHONE)
-    [born] = sent(product, "crm.item.add")
-    assert "UF_CRM_FORM" not in born["fields"]
-    row = next(row for row in product.sandbox.uis.offline_messages if str(row["id"]) == story.id)
-    for status in ("not_processed", "processing", "processed", "processed"):
-        report(product, "offline_messages_report", row | {"status": status, "employee_id": ANNA})
-        product.work()
-    [corrected] = sent(product, "crm.item.update")
-    assert corrected["fields"] == {"UF_CRM_FORM": "spring"}
-
-
-def test_what_only_the_report_tells_of_a_request_is_said_by_its_activity_too(product: Product):
-    story = product.play("offline_request", client_phone=NEW_PHONE, default_bodies=True)
-    assert not [line for line in said_by(activities(product)[0]) if "spring" in line or "партнёр" in line]
-    row = next(row for row in product.sandbox.uis.offline_messages if str(row["id"]) == story.id)
-    filled_in = [{"property_name": "Компания", "property_value": "ООО [B]Ромашка[/B]"}, {"property_name": ""}]
-    report(product, "offline_messages_report", row | {"form_name": "Для партнёров", "properties": filled_in})
-    product.work()
-    texts = said_by(activities(product)[0])
-    assert texts[3:5] == ["Форма: Для партнёров", "Компания: ООО [B]Ромашка[/B]"]
-    assert texts[-1] == "Метки: utm_source=yandex, utm_medium=cpc, utm_campaign=spring, utm_term=купить"
-    assert product.sandbox.portal.cost(story.id)["requests"] <= 4
-
-
-def test_a_filter_on_what_only_the_report_tells_of_a_request_waits_for_it(product: Product):
-    set_filter(product.stream("request"), {"all": [{"fact": "utm_campaign", "op": "eq", "value": "spring"}]})
-    story = product.play("offline_request", client_phone=NEW_PHONE)
-    assert (told(product, "request").state, told(product, "request").reason) == (State.WAITING, "ждёт отчёта UIS")
-    row = next(row for row in product.sandbox.uis.offline_messages if str(row["id"]) == story.id)
-    report(product, "offline_messages_report", row)
-    product.work()
-    assert told(product, "request").state == State.DONE
-    assert len(sent(product, "crm.item.add")) == 1
-
-
-# --- 8. two events of one client in the same second -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize("order", ["call chat request", "request chat call", "chat call request"])
-def test_chat_request_and_call_of_one_client_in_the_same_second_make_one_client(product: Product, order: str):
-    product.sandbox.faults.crm_search_lag_seconds = 60
-    kinds = {"call": "answered_call", "chat": "chat_finished", "request": "offline_request"}
-    stories = [product.sandbox.tell(kinds[kind], client_phone=NEW_PHONE, employees=[PETR]) for kind in order.split()]
-    before = product.sandbox.portal.counts()
-    for story in stories:
-        story.post()
-    product.work()
-    for story in stories:
-        if story.kind == "chat_finished":
-            report_chat(product, story)
-    for _ in range(3):
-        product.pass_time(40)
-    more = grown(product, before)
-    assert (more["leads"], more.get("contacts", 0), more["calls"]) == (1, 0, 1)
-    assert set(Communication.objects.values_list("state", flat=True)) == {State.DONE}
-
-
-# --- 9. many at once ------------------------------------------------------------------------------------------------
+# --- many at once -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
