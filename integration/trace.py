@@ -138,7 +138,8 @@ def show_reason(reason: str) -> str:
     if head == FILTERED:
         fact, _blank, question = rest.partition(" ")
         operator, _blank, value = question.partition(" ")
-        rest = f"{fact_name(fact)} {operator_name(operator)} {value}".strip()
+        said = {"true": _("да"), "false": _("нет")}.get(value, value)
+        rest = f"{fact_name(fact)} {operator_name(operator)} {said}".strip()
     return translated if translated != reason or not colon else f"{_(head)}: {rest}"
 
 
@@ -206,6 +207,13 @@ def _explain_mapping(entry: Entry, _user_name: Named) -> Step:
     return Step(_("Поля"), _("записано не всё"), BAD, notes=tuple(notes))
 
 
+def _explain_chat(entry: Entry, _user_name: Named) -> Step:
+    if entry.get("chat_id"):
+        text = _("сообщение о пропущенном звонке написано в чат {number}").format(number=entry["chat_id"])
+        return Step(_("Чат открытой линии"), text, GOOD)
+    return Step(_("Чат открытой линии"), _("активного чата у клиента нет: о звонке говорит только оповещение"))
+
+
 def _note(note: Entry, user_name: Named) -> str:
     code = note.get("note")
     if code == "not_active":
@@ -247,5 +255,6 @@ _EXPLAINERS: Mapping[str, Callable[[Entry, Named], Step]] = {
     "rule": _explain_rule,
     "title": _explain_title,
     "mapping": _explain_mapping,
+    "chat": _explain_chat,
     **dict.fromkeys(_CHOOSERS, _explain_chooser),
 }

@@ -31,6 +31,13 @@ def refuse(check: Check | None, known: Facts) -> Refused | None:
     conditions = flatten_trace(outcome)
     failed: Mapping[str, Any] = next((row for row in conditions if not row["passed"]), {})
     return Refused(
-        f"не прошёл фильтр: {failed.get('fact')} {failed.get('op')} {failed.get('value')}",
-        {"step": "filter", "passed": False, "conditions": conditions},
+        f"не прошёл фильтр: {_question(failed)}", {"step": "filter", "passed": False, "conditions": conditions}
     )
+
+
+def _question(row: Mapping[str, Any]) -> str:
+    """Fact, operator and value in codes, as `integration.trace.show_reason` takes them apart again."""
+    value = row.get("value")
+    values = value if isinstance(value, list | tuple) else () if value is None else (value,)
+    said = ", ".join(str(one).lower() if isinstance(one, bool) else str(one) for one in values)
+    return f"{row.get('fact')} {row.get('op')} {said}".strip()
