@@ -8,6 +8,9 @@ from django.utils.translation import gettext as _
 from integration.models import Communication, Credential, EmployeeLink, InboxEvent, Portal, State
 from integration.notifications import missing_events
 
+FIRST_CALL = 4
+"""So many steps lead to the first call; after it the list need not stand open."""
+
 
 @dataclass(frozen=True)
 class Step:

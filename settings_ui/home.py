@@ -44,6 +44,7 @@ def main_context(
         "all_credentials": list(Credential.objects.filter(portal=portal).order_by("name")),
         "steps": steps,
         "open_step": checklist.open_step(steps),
+        "is_started": all(step.is_done for step in steps[: checklist.FIRST_CALL]),
         "is_admin": is_admin,
         "form": form or UisKeyForm(),
         "new_form": new_form or NewCredentialForm(),
