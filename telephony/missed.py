@@ -36,6 +36,13 @@ def find_chat(case: Case, client: Client) -> Generator[Question, Answer, Chat | 
     return None
 
 
+def chat_trace(case: Case, chat: Chat | None) -> tuple[Mapping[str, Any], ...]:
+    """Whether a missed call found a chat to be told in, for the journal; () where it was not to be told."""
+    if not (case.is_missed and case.ruleset.telephony.missed_call_message.is_active):
+        return ()
+    return ({"step": "chat", "chat_id": chat["chat_id"] if chat else None},)
+
+
 def chat_actions(case: Case, chat: Chat | None, known: Facts, *, user_id: int) -> list[Action]:
     """Write into the chat: for its operators only, or – where the administrator has chosen so – to the client."""
     if chat is None:

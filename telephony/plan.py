@@ -174,7 +174,7 @@ def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
         tuple(actions),
         records=ending.records(case),
         learned=learned,
-        trace=(*trace, *warning_trace(corrected.warnings)),
+        trace=(*trace, *warning_trace(corrected.warnings), *missed.chat_trace(case, chat)),
         responsible_id=corrected.responsible_id,
         crm_object=client.main.code if client.main else "",
     )

@@ -6,6 +6,7 @@ import pytest
 
 from crm_bitrix.models import BitrixItem
 from integration.models import FieldMapping, ResponsibleRule, SettingsTab, State, UisItem
+from integration.trace import explain
 from tests.conftest import Product
 from tests.sandbox.defaults import KNOWN_PHONE, LEAD_PHONE
 from tests.sandbox.methods_im import add_chat
@@ -128,6 +129,19 @@ def test_a_missed_call_is_told_in_the_open_line_chat_once(product: Product, read
     assert str(chat_id) in str(message)
     other = {"operators": "imopenlines.crm.message.add", "client": "im.message.add"}[reader]
     assert not sent(product, other)
+
+
+def test_a_missed_call_of_a_client_without_a_chat_is_notified_and_the_trace_says_so(product: Product):
+    set_options(product, missed_call_message={"active": True, "reader": "operators", "text": ""})
+    story = product.play("missed_call", client_phone=KNOWN_PHONE.lstrip("+"))
+    assert not sent(product, "im.message.add")
+    assert len(sent(product, "im.notify.system.add")) == 1
+    call = product.call(story)
+    assert {"step": "chat", "chat_id": None} in call.trace
+    steps = [step for decision in explain(call.trace, user_name=str) for step in decision]
+    assert [step.text for step in steps if step.title == "Чат открытой линии"] == [
+        "активного чата у клиента нет: о звонке говорит только оповещение"
+    ]
 
 
 def test_a_message_to_a_client_whose_outcome_is_unknown_is_never_sent_twice(product: Product):
