@@ -6,7 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm_bitrix import lane
@@ -249,6 +249,7 @@ def story():
     ]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a machine at work is no fault of ours
 @given(st.data())
 def test_in_whatever_order_and_however_often_rows_and_notifications_come_the_facts_are_the_same(data):
     told = story()
