@@ -1,11 +1,11 @@
 """What the service costs and how fast it is, on this machine, side by side with the alternatives: `make bench`.
 
     python -m tests.bench [--quick] [section …]      # all sections, or those named; prints one table
-    python -m tests.bench --write-docs               # puts what was last measured in full into docs/performance.md
+    python -m tests.bench --write-docs               # puts what was last measured into docs/performance.md
 
 Every section runs in a process of its own, on a database of its own. What is compared is run in turn, in one run, on
-this machine; the value is the median, beside it the spread. --quick is for development: less of everything, and its
-figures are not kept. The full run writes docs/performance.json, a section alone replaces its own figures there.
+this machine; the value is the median, beside it the spread. The figures go to docs/performance.json; those of a section
+alone replace its own. --quick is for development: less of everything, and its figures are kept only with --keep.
 """
 
 # ruff: noqa: T201 (it talks to a person at a terminal)
@@ -65,8 +65,8 @@ def main(arguments: list[str]) -> int:
             rows += measured or []
         print(f"    {section}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     print("\n".join(table(rows)))
-    if not options.quick:
-        keep(rows)
+    if options.keep or not options.quick:
+        keep(rows, is_quick=options.quick)
     if failed:
         print(f"not measured: {', '.join(failed)}")
     return 1 if failed else 0
@@ -76,6 +76,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure the service on this machine.")
     parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; all by default")
     parser.add_argument("--quick", action="store_true", help="less of everything; the figures are not kept")
+    parser.add_argument("--keep", action="store_true", help="keep the figures of a quick run too")
     parser.add_argument("--write-docs", action="store_true", help="put docs/performance.json into docs/performance.md")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
@@ -112,9 +113,9 @@ def _measure_part(options: argparse.Namespace) -> int:
     return 0
 
 
-def keep(rows: Iterable[dict[str, Any]]) -> None:
+def keep(rows: Iterable[dict[str, Any]], *, is_quick: bool) -> None:
     """Write the figures down; those of sections that were not measured now stay."""
-    rows = list(rows)
+    rows = [row | {"is_quick": is_quick} for row in rows]
     kept = json.loads(KEPT.read_text())["figures"] if KEPT.exists() else []
     measured = {row["section"] for row in rows}
     figures = [row for row in kept if row["section"] not in measured] + rows
@@ -130,14 +131,19 @@ def _machine() -> str:
 
 
 def write_docs() -> None:
-    """Put the table that was measured last between the marks of the paper."""
+    """Put the table that was measured last between the marks of the paper, and the details below it."""
     told = json.loads(KEPT.read_text())
-    head = f"Measured {told['at'][:10]} on {told['machine']}."
+    figures = told["figures"]
+    lines = [f"Measured {told['at'][:10]} on {told['machine']}."]
+    if quick := sorted({row["section"] for row in figures if row["is_quick"]}):
+        lines += ["", f"In short runs on a busy machine, where counts say all and times little: {', '.join(quick)}."]
+    lines += ["", *table(figures), ""]
+    lines += [f"- {row['name']}: {row['note']}" for row in figures if row["note"]]
+    for row in figures:
+        if row["detail"]:
+            lines += ["", f"{row['name'].capitalize()}, those asked most often:", "", "```", row["detail"], "```"]
     before, rest = PAPER.read_text().split(BEGIN)
-    after = rest.split(END)[1]
-    notes = [f"- {row['name']}: {row['note']}" for row in told["figures"] if row["note"]]
-    told_lines = [head, "", *table(told["figures"]), "", *notes]
-    PAPER.write_text(before + "\n".join([BEGIN, "", *told_lines, "", END]) + after)
+    PAPER.write_text(before + "\n".join([BEGIN, "", *lines, "", END]) + rest.split(END)[1])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 PATH = re.compile(
     r"\.?[\w-]+(?:/[\w.-]+)*(?:/|\.(?:py|md|html|json|toml|txt|po|css|js|example|demo))|Makefile|Procfile"
 )
-MADE_BY_RUNNING = {"db.sqlite3", "var/", "var/bench.json"}
+MADE_BY_RUNNING = {"db.sqlite3", "var/"}
 
 
 def text_of(document: str) -> str:
