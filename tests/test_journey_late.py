@@ -72,6 +72,23 @@ def test_an_ai_result_is_written_when_it_comes_and_changes_nothing_else(product:
     assert (lead["title"], lead["statusDescription"]) == ("Ольга, доставка", "исправлено менеджером")
 
 
+@pytest.mark.parametrize("defaults", [False, True])
+def test_a_call_with_all_that_uis_tells_afterwards_ends_complete(product: Product, defaults: bool):
+    map_text(product, "tags", "comments", policy="overwrite")
+    set_title(product.stream(), "answered", "Звонок {{sa_scenario_score}}")
+    before = product.sandbox.portal.counts()
+    product.play("analysed_call", client_phone=NEW_PHONE, employees=[PETR], default_bodies=defaults)
+    product.pass_time(100)
+    after = product.sandbox.portal.counts()
+    assert {name: after[name] - before[name] for name in ("leads", "calls", "activities", "records")} == dict.fromkeys(
+        ("leads", "calls", "activities", "records"), 1
+    )
+    lead = lead_of(product)
+    assert lead["title"] == "Звонок 75"
+    assert set(lead["comments"].split(", ")) >= {"Целевой"}
+    assert len(sent(product, "telephony.call.attachTranscription")) == 1
+
+
 def test_a_rule_that_asks_for_the_ai_score_hands_the_lead_over_when_it_comes(product: Product):
     ResponsibleRule.objects.create(
         stream=product.stream(),

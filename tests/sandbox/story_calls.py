@@ -70,6 +70,10 @@ class CallPlan:
         """Add a notification at the present moment."""
         self.moments.append((self.now, event, values))
 
+    def tell_afterwards(self, seconds: float, event: str, **values: Any) -> None:
+        """Add a notification that comes so long after the end of the call."""
+        self.moments.append((self.now + seconds, event, values))
+
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.now += seconds

@@ -15,6 +15,35 @@ def answered_call(plan: CallPlan) -> None:
     plan.end()
 
 
+def analysed_call(plan: CallPlan) -> None:
+    """Incoming, answered; minutes later UIS tells what was said, what its AI thinks of it, and a tag."""
+    answered_call(plan)
+    said = [("12.5", True, "Добрый день, отдел продаж"), ("16.0", False, "Здравствуйте, сколько стоит доставка?")]
+    plan.tell_afterwards(
+        40,
+        "call_session_recognized",
+        call_session_recognized_text_array=[
+            {"start_time": at, "is_operator": is_operator, "phrase": phrase} for at, is_operator, phrase in said
+        ],
+    )
+    plan.tell_afterwards(
+        60,
+        "ai_result_ready",
+        sa_scenario_name="Контроль скрипта",
+        sa_communication_score=8,
+        sa_scenario_score=75,
+        sa_call_summary="Клиент спросил о доставке.",
+        tag_names=["Целевой"],
+        # the vendor's own body calls them otherwise
+        scenario_name="Контроль скрипта",
+        communication_score=8,
+        scenario_score=75,
+        call_summary="Клиент спросил о доставке.",
+        tags=["Целевой"],
+    )
+    plan.tell_afterwards(70, "set_mark", tag_id=5, tag_name="Доставка")
+
+
 def missed_call(plan: CallPlan) -> None:
     """Incoming: the phones ring in turn and nobody answers."""
     plan.is_lost, plan.reason = True, "subscriber_disconnects"
@@ -102,6 +131,7 @@ CALLS = {
     function.__name__: function
     for function in (
         answered_call,
+        analysed_call,
         missed_call,
         group_call,
         transfer,

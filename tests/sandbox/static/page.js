@@ -7,7 +7,7 @@ const bbLinks = (text) => text.replace(/\[URL=([^\]]*)\](.*?)\[\/URL\]/g, '<span
 const esc = (text) => String(text ?? "").replace(/[&<>"']/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c]);
 const fmt = (text, ...values) => text.replace(/\{(\d)\}/g, (_, n) => values[n]);
 const GROUPS = {
-  calls: ["answered_call", "missed_call", "group_call", "transfer", "voice_mail", "outgoing_call", "outgoing_unanswered"],
+  calls: ["answered_call", "analysed_call", "missed_call", "group_call", "transfer", "voice_mail", "outgoing_call", "outgoing_unanswered"],
   chats: ["chat_new", "chat_taken", "chat_finished", "chat_moved", "chat_reopened", "lost_chat", "chat_silent",
     "chat_without_contacts", "chat_in_messenger", "offline_request", "same_second", "chats_at_once"],
   crm: ["click", "callback"],
@@ -53,7 +53,7 @@ function fire(kind) {
   if (kind === "callback") return control("callback_form", { phone: number || "+7900555" + String(Math.floor(1000 + Math.random() * 9000)) });
   const body = { kind, realtime: $("realtime").checked };
   if (number) body.client_phone = number;
-  const single = ["answered_call", "missed_call", "voice_mail", "outgoing_call", "outgoing_unanswered", 
+  const single = ["answered_call", "analysed_call", "missed_call", "voice_mail", "outgoing_call", "outgoing_unanswered", 
     "chat_taken", "chat_finished", "chat_reopened", "chat_silent", "chat_without_contacts", "chat_in_messenger"];
   if (single.includes(kind)) body.employees = [Number($("employee").value)];
   toast(fmt(T.started, T[kind]));
