@@ -26,8 +26,7 @@ from tests.generated_routes import Route, all_routes
 ROUTES = all_routes()
 IN_FRAME = [route for route in ROUTES if route.pattern.startswith("bitrix24/app/") and route.pattern != "bitrix24/app/"]
 TAKES_NO_IDS = {
-    "bitrix24/app/checklist/",
-    "bitrix24/app/uis-key/",
+    "bitrix24/app/credentials/",
     "bitrix24/app/journal/",
     "bitrix24/app/journal/days/",
     "bitrix24/app/journal/again/",
