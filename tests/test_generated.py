@@ -31,6 +31,7 @@ TAKES_NO_IDS = {
     "bitrix24/app/journal/days/",
     "bitrix24/app/journal/again/",
     "bitrix24/app/screen/sync/",
+    "bitrix24/app/screen/sync/cancel/",
     "bitrix24/app/screen/sync/start/",
 }
 """Of what they show and change the portal of the session is the owner, whatever is sent. A new address is not among
