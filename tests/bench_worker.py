@@ -11,11 +11,9 @@ from itertools import count
 from typing import Any
 
 from tests import bench_world as world
-from tests.bench_figures import Figure, Goal, alternate
+from tests.bench_figures import Figure, alternate
 
 PORTALS, CALLS = 20, 5
-FIRST = 0.28
-"""Ratio of the first measurement, by this benchmark in a short run, before anything was changed for speed."""
 
 
 def measure(*, quick: bool, part: str) -> Iterator[Figure]:
