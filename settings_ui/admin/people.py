@@ -21,10 +21,11 @@ class OfPortalAdmin(ReadOnlyAdmin):
 class FrameSessionAdmin(OfPortalAdmin):
     """The token of a session is known to nobody; of its hash nothing is shown."""
 
-    list_display = ["portal", "user_id", "is_admin", "language", "created_at", "seen_at"]
+    list_display = ["portal", "user_id", "staff", "is_admin", "language", "created_at", "seen_at"]
     list_filter = ["is_admin", "language", ("portal", PortalFilter)]
     ordering = ["-seen_at"]
     fields = list_display
+    list_select_related = ["portal", "staff"]
     actions = ["revoke"]
 
     @admin.action(description=gettext_lazy("Завершить сеансы"), permissions=["operate"])
