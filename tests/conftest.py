@@ -30,6 +30,7 @@ from integration.models import (
     Stream,
 )
 from integration.rules.facts import StreamKind
+from tests.leaks import listen, no_leaks, search_journals  # noqa: F401 - fixtures
 from tests.sandbox import Sandbox
 
 START = datetime(2026, 3, 16, 7, 15, tzinfo=UTC)
@@ -130,7 +131,7 @@ def product(
     sandbox: Sandbox,
     clock: time_machine.Traveller,
     bells: list[str],
-) -> Product:
+) -> Iterator[Product]:
     """A product connected to the sandbox, with the smallest settings that work."""
     cache.clear()
     monkeypatch.setattr("crm_bitrix.rulesets.KEPT_SECONDS", 0)  # a test changes rows behind the document's back
@@ -148,7 +149,8 @@ def product(
     configure(credential)
     ready = Product(sandbox, clock, bells, portal, credential, secret)
     sandbox.uis.events_url = ready.notify
-    return ready
+    yield ready
+    search_journals()
 
 
 def connect_portal(told: dict[str, Any]) -> Portal:
