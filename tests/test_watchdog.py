@@ -224,3 +224,23 @@ def test_the_queue_ends_itself_when_its_watchdog_is_killed(worker):
     [group] = worker.wait_for(r"process group (\d+)")
     worker.process.kill()
     until(lambda: not has_processes(int(group)), "the end of the queue")
+
+
+HANG = """
+import os, threading
+from crm_bitrix.management.commands.worker import end_group_after
+child = os.fork()
+if child:
+    end_group_after(0.3)
+    os.waitpid(child, 0)
+else:
+    threading.Event().wait()
+"""
+
+
+def test_a_queue_that_hangs_while_its_watchdog_is_gone_ends_itself():
+    command = [sys.executable, "-c", f"import django; django.setup(){HANG}"]
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.PIPE)
+    process.communicate(timeout=PATIENCE_SECONDS)  # its end comes when the child has let go of it too
+    assert process.returncode == -signal.SIGKILL

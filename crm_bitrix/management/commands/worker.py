@@ -151,4 +151,12 @@ def run_cluster(signs_fd: int) -> None:
     while multiprocessing.active_children():
         watchdog_has_gone, _, _ = select.select([sys.stdin], [], [], 0.5)
         if watchdog_has_gone:
+            end_group_after(GOODBYE_SECONDS)
             signal.raise_signal(signal.SIGTERM)
+
+
+def end_group_after(seconds: float) -> None:
+    """End our whole process group by then, whatever it waits for: a cluster that hangs does not end when it is asked
+    to, and nobody is left to kill it."""
+    signal.signal(signal.SIGALRM, lambda *_: os.killpg(os.getpgrp(), signal.SIGKILL))
+    signal.setitimer(signal.ITIMER_REAL, seconds)
