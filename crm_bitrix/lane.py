@@ -20,6 +20,8 @@ from integration.inbox import CHORES, LANES, LaneKind
 from integration.models import Lane, Portal
 
 SLICE_SECONDS = 15.0
+LOOKED_AT = 100
+"""Side lanes with due work that may be paused or taken: of so many some hear the bell."""
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +42,10 @@ def drain(name: str) -> None:
 def _work_on(name: str) -> bool:
     """Say whether work is left because the slice is over.
 
-    The second look comes after the release: an event that arrived in between rang no bell, because the lane was
-    taken.
+    The look comes after the release: an event that arrived in between rang no bell, because the lane was taken. It
+    costs as much as a short round, so what it found holds for the round after it; only the first one looks for itself.
     """
-    until = time.monotonic() + SLICE_SECONDS
+    until, is_due = time.monotonic() + SLICE_SECONDS, False
     while time.monotonic() < until:
         token = lanes.acquire(name)
         if token is None:
@@ -51,24 +53,17 @@ def _work_on(name: str) -> bool:
         try:
             if side_work.is_side(name) and side_work.is_too_many():
                 return False
-            _drain(name, token, until)
+            if is_due or has_due(name):
+                _kind(name).round(name, token)
         except LeaseLost:
             log.warning("lane %s: the lease was taken away", name)
             return False
         finally:
             lanes.release(name, token)
-        if not has_due(name):
+        is_due = has_due(name)
+        if not is_due:
             return False
     return True
-
-
-def _drain(name: str, token: str, until: float) -> None:
-    kind, is_fresh = _kind(name), True
-    while time.monotonic() < until and has_due(name):
-        if not (is_fresh or lanes.hold(name, token)):
-            raise LeaseLost
-        kind.round(name, token)
-        is_fresh = False
 
 
 def _owner_id(name: str) -> int:
@@ -109,8 +104,8 @@ def ring_side_lanes() -> None:
     """
     room = side_work.room()
     if room > 0:
-        due = lanes.quiet(due_lanes(side=True))
-        for name in random.sample(due, min(room, len(due))):
+        due = list(due_lanes(side=True))
+        for name in lanes.quiet(random.sample(due, min(LOOKED_AT, len(due))))[:room]:
             lanes.ring(name)
 
 
