@@ -59,7 +59,7 @@ def _after_notifications(joined: world.Joined, processes: dict[str, int], number
 def _until_read() -> None:
     from integration.models import InboxEvent
 
-    world.wait_for(lambda: not InboxEvent.objects.filter(folded_at__isnull=True).exists(), seconds=500, every=1)
+    world.wait_for(lambda: not InboxEvent.objects.filter(folded_at__isnull=True).exists(), seconds=900, every=1)
 
 
 class _Portal(BaseHTTPRequestHandler):
