@@ -70,7 +70,8 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(path, settings):
 
     request = {"CONTENT_LENGTH": str(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1), "wsgi.input": Unread()}
     answer = Client().generic("POST", path, content_type="multipart/form-data; boundary=x", **request)
-    assert answer.status_code == 413
+    # Where a caller waits, the view itself answers: a branch, and here that it does not know this secret.
+    assert answer.status_code == (404 if path.endswith("/route/") else 413)
 
 
 # --- how often
