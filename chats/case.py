@@ -68,10 +68,13 @@ class Case:
         return user_id if active is None or user_id in active else None
 
 
-def choose(case: Case, client: Client, known: Facts) -> Choice:
-    """The responsible, as far as he can be known now."""
+def choose(case: Case, client: Client, known: Facts, *, at_work: frozenset[int] | None) -> Choice:
+    """The responsible, as far as he can be known now. `at_work` as `find_at_work` tells it."""
     people = Candidates(
-        owners=client.owners, operator_id=case.operator_user_id, active_user_ids=case.ruleset.active_user_ids
+        owners=client.owners,
+        operator_id=case.operator_user_id,
+        active_user_ids=case.ruleset.active_user_ids,
+        at_work_user_ids=at_work,
     )
     return case.ruleset.choose_responsible(
         case.stream, facts=known, candidates=people, at_end=case.is_over, seed=case.number

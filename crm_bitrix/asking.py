@@ -15,7 +15,8 @@ from crm_bitrix.errors import Cause, PortalError, cause_of
 from integration.inbox import KINDS
 from integration.models import ClientLink, Communication
 
-ROUNDS = 4
+ROUNDS = 6
+"""More questions in a row than any decision has: client, his details, his deals, statistics, presence, chat."""
 UNANSWERED = Refusal("NOT_ANSWERED", "the portal left this command out of its answer")
 
 log = logging.getLogger(__name__)

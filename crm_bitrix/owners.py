@@ -7,18 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crm_bitrix.actions import Command, Json
+from crm_bitrix.presence import is_at_work
 
 METHOD = "telephony.externalCall.searchCrmEntities"
-
-# Time tracking that is switched off for a person, or for the portal, says nothing: he counts as being at work.
-_AT_WORK: Mapping[str, bool] = {
-    "OPENED": True,
-    "PAUSED": False,
-    "CLOSED": False,
-    "EXPIRED": False,
-    "UNAVAILABLE": True,
-    "NOT_INSTALLED": True,
-}
 
 
 class BadAnswer(Exception):
@@ -61,5 +52,5 @@ def _read_owner(row: Mapping[str, Json]) -> Owner:
         user_id=int(row.get("ASSIGNED_BY_ID") or person.get("ID") or 0),
         extension=str(person.get("USER_PHONE_INNER") or ""),
         work_phone=str(person.get("WORK_PHONE") or ""),
-        is_at_work=_AT_WORK.get(str(person.get("TIMEMAN_STATUS") or "").upper(), True),
+        is_at_work=is_at_work(person.get("TIMEMAN_STATUS")),
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from crm_bitrix.known import load_fields
 from crm_bitrix.models import BitrixItem
+from crm_bitrix.presence import SCOPE
 from integration.models import Credential, Portal, UisItem
 from integration.rules.compiling import compile_ruleset
 from integration.rules.mapping_rows import Fields
@@ -52,6 +53,7 @@ def build(credential: Credential, settings: Settings) -> Ruleset:
         own_numbers=tuple(numbers),
         number_names=numbers,
         user_names=users,
+        tells_presence=SCOPE in portal.scopes,
     )
 
 

@@ -56,6 +56,9 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
     "user_basic": ("user.get",),
 }
 
+OPTIONAL: Mapping[str, tuple[str, ...]] = {"timeman": ("timeman.status",)}
+"""Without these something is left out, and the settings say what."""
+
 _WIDER: Mapping[str, frozenset[str]] = {"user_basic": frozenset({"user_basic", "user"})}
 """What a portal may have granted instead: a right that holds the smaller one."""
 

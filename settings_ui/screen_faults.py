@@ -68,6 +68,10 @@ _WORDS: tuple[tuple[str, Any], ...] = (
     (r"(?P<value>.*) has no surname.*", _("У сотрудника нет фамилии: {value}.")),
     (r"(?P<value>.*) is dismissed.*", _("Сотрудник уволен: {value}.")),
     (r".* no longer exists; the row is skipped", _("Такого поля на портале больше нет: строка пропускается.")),
+    (
+        r"the portal has not granted the right timeman",
+        _("У приложения нет права «Учёт рабочего времени» (timeman): на работе считаются все."),
+    ),
     (r"UIS has no " + _VALUE, _("В UIS такого нет: {value}. Возможно, это опечатка или его удалили.")),
     (r"(?P<value>.*) no longer exists.*", _("Больше не существует: {value}.")),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
+from crm_bitrix.presence import SCOPE
 from integration.models import Credential
 from integration.rules.condition_tests import fold_text
 from integration.rules.document import ParsedDocument
@@ -24,7 +25,8 @@ _STREAMS = (("telephony", "incoming"), ("telephony", "outgoing"), ("chats", "cha
 
 
 def read_shown(credential: Credential, document: dict[str, Any], known: Known) -> ParsedDocument:
-    """Read a document as saving would, with a warning for everything in it that UIS does not have."""
+    """Read a document as saving would, with a warning for everything in it that UIS does not have, or the portal does
+    not tell."""
     parsed = read_document(credential, write_json(document), known=known)
     named = list(_named(document))
     values = _values_of(credential, {fact for _path, fact, _text in named})
@@ -33,7 +35,19 @@ def read_shown(credential: Credential, document: dict[str, Any], known: Known) -
         for path, fact, text in named
         if text and fact in values and _folded(fact, text) not in values[fact]
     )
-    return replace(parsed, warnings=(*parsed.warnings, *unknown))
+    return replace(parsed, warnings=(*parsed.warnings, *unknown, *_untold(credential, document)))
+
+
+def _untold(credential: Credential, document: dict[str, Any]) -> Iterator[Fault]:
+    """Where the rules ask for working days that the portal does not tell this application."""
+    if credential.portal is None or SCOPE in credential.portal.scopes:
+        return
+    for tab, kind in _STREAMS:
+        rules = _list(_dict(_dict(_dict(document.get(tab)).get(kind)).get("responsible")).get("rules"))
+        for index, rule in enumerate(rules):
+            if _dict(_dict(rule).get("assign")).get("only_at_work") is True:
+                path = f"{tab}.{kind}.responsible.rules[{index}].assign.only_at_work"
+                yield Fault(path, "the portal has not granted the right timeman")
 
 
 def _values_of(credential: Credential, facts: Collection[str]) -> dict[str, set[str]]:

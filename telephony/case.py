@@ -183,8 +183,8 @@ class Case:
         return is_asked_for and self.call.is_answered and not any(name.startswith("ai:") for name in self.call.raw)
 
 
-def choose(case: Case, client: Client, known: Facts) -> Choice:
-    """The responsible, as far as he can be known now."""
+def choose(case: Case, client: Client, known: Facts, *, at_work: frozenset[int] | None) -> Choice:
+    """The responsible, as far as he can be known now. `at_work` as `find_at_work` tells it."""
     call = case.call
     talks = tuple(
         Talk(case.user_of(talk.employee_id), talk.started_at, talk.seconds or 0, number)
@@ -200,6 +200,7 @@ def choose(case: Case, client: Client, known: Facts) -> Choice:
         talks=talks,
         rung=tuple(dict.fromkeys((*clicked, *(case.user_of(leg.employee_id) for leg in call.rings)))),
         active_user_ids=case.ruleset.active_user_ids,
+        at_work_user_ids=at_work,
     )
     return case.ruleset.choose_responsible(
         call.stream, facts=known, candidates=candidates, at_end=case.is_over, seed=call.session_id

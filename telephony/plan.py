@@ -19,6 +19,7 @@ from crm_bitrix import payloads
 from crm_bitrix.actions import Action, Answer, Decision, DoneActions, Plan, Question
 from crm_bitrix.clients import Client, find_client, load_client
 from crm_bitrix.corrections import map_new, warning_trace
+from crm_bitrix.presence import find_at_work, learned_presence
 from integration.rules.facts import Facts, StreamKind
 from integration.rules.filtering import passed_trace, refuse
 from integration.rules.ruleset import Ruleset
@@ -39,7 +40,7 @@ def decide_call(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, n
 
 def _decide(case: Case) -> Decision:
     if calling.is_open(case):
-        return _adopting(case, calling.decide(case))
+        return (yield from _adopting(case, calling.decide(case)))
     early = _nothing_to_do(case)
     if early is not None:
         return early
@@ -70,14 +71,15 @@ def _known(case: Case, client: Client) -> Facts:
     )
 
 
-def _adopting(case: Case, plan: Plan) -> Plan:
+def _adopting(case: Case, plan: Plan) -> Decision:
     """Bring what the portal has made for a clicked number into line, at once: nobody can have touched it yet."""
     client = Client()
     known = _known(case, client)
     has_made = case.asked is not None and bool(case.asked.created)
     if not has_made or plan.state != "waiting" or case.is_filter_open or refuse(case.rules.filter, known):
         return plan
-    choice = choose(case, client, known)
+    at_work = yield from find_at_work(case.ruleset, case.rules, case.call.raw)
+    choice = choose(case, client, known, at_work=at_work)
     if choice.user_id is None:
         return plan
     title = title_of(case, known, choice.user_id)
@@ -86,7 +88,7 @@ def _adopting(case: Case, plan: Plan) -> Plan:
     return replace(
         plan,
         actions=(*plan.actions, *adopted),
-        learned={**plan.learned, CLIENT: client.dump()},
+        learned={**plan.learned, CLIENT: client.dump(), **learned_presence(at_work)},
         trace=(*plan.trace, *choice.trace, {"step": "title", "title": title}, *warning_trace(mapped.warnings)),
     )
 
@@ -134,14 +136,15 @@ def _await_filter(case: Case) -> Plan:
 
 
 def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
-    choice = choose(case, client, known)
+    at_work = yield from find_at_work(case.ruleset, case.rules, case.call.raw)
+    choice = choose(case, client, known, at_work=at_work)
     responsible_id = case.settled.get("responsible_id") or choice.user_id
     if responsible_id is None:
         return Plan("failed", "некому быть ответственным: назначьте ответственного по умолчанию", trace=choice.trace)
     title = case.settled.get("title") or title_of(case, known, responsible_id)
     user_id = case.call.raw.get(USER) or _first_user(case) or responsible_id
     trace = (*choice.trace, {"step": "title", "title": title})
-    learned: dict[str, Any] = {USER: user_id, SHOWN: case.cards().tries(case.card_users)}
+    learned: dict[str, Any] = {USER: user_id, SHOWN: case.cards().tries(case.card_users), **learned_presence(at_work)}
     wake_at, reason = case.awaited or (case.longest, "идёт звонок")
     if case.is_deferred:
         learned[SEEN] = client.dump()

@@ -160,6 +160,7 @@ def connect_portal(told: dict[str, Any]) -> Portal:
         domain=told["domain"],
         client_endpoint=told["client_endpoint"],
         oauth_host=told["oauth_url"],
+        scope=told["scope"],
         access_token=told["access_token"],
         refresh_token=told["refresh_token"],
         application_token=told["application_token"],

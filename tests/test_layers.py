@@ -30,7 +30,7 @@ PURE = (
     "integration/rules/*.py",
     "integration/events.py",
     *(f"crm_bitrix/{name}.py" for name in ("actions", "batch", "call_requests", "clients", "corrections", "creation")),
-    *(f"crm_bitrix/{name}.py" for name in ("events", "notices", "owners", "payloads", "php_form")),
+    *(f"crm_bitrix/{name}.py" for name in ("events", "notices", "owners", "payloads", "php_form", "presence")),
     *(
         f"{app}/{name}.py"
         for app in ("telephony", "chats")

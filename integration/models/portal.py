@@ -71,6 +71,11 @@ class Portal(models.Model):
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
 
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The rights that the portal has granted."""
+        return frozenset(self.scope.split(","))
+
     ADDRESS = ("domain", "client_endpoint", "previous_domain", "previous_domain_until")
 
     def move_to(self, domain: str, client_endpoint: str) -> None:

@@ -28,6 +28,7 @@ def compile_ruleset(
     own_numbers: tuple[str, ...] = (),
     number_names: Mapping[str, str] = MappingProxyType({}),
     user_names: Mapping[int, str] = MappingProxyType({}),
+    tells_presence: bool = False,
 ) -> Ruleset:
     """The ruleset of these settings. The other arguments are as in `Ruleset`."""
     telephony = settings.telephony
@@ -60,6 +61,7 @@ def compile_ruleset(
         own_numbers=own_numbers,
         number_names=number_names,
         user_names=user_names,
+        tells_presence=tells_presence,
     )
 
 

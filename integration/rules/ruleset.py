@@ -174,7 +174,7 @@ class Ruleset:
     `fallback_user_id`: the connecting administrator; `fields`: object → code → field, for the mapping;
     `number_sources`: the CRM's sources that were made of virtual numbers; `own_numbers`: active virtual numbers
     (E.164), the oldest first, () = never synchronised; `number_names`: what the account calls them; `user_names`: the
-    active Bitrix24 users. Both are for titles.
+    active Bitrix24 users. Both are for titles. `tells_presence`: the portal may be asked whose working day is open.
     """
 
     revision: int
@@ -194,6 +194,7 @@ class Ruleset:
     own_numbers: tuple[str, ...] = ()
     number_names: Mapping[str, str] = field(default_factory=dict)
     user_names: Mapping[int, str] = field(default_factory=dict)
+    tells_presence: bool = False
 
     def bitrix_user_id(self, uis_employee_id: int | None) -> int | None:
         """The Bitrix24 user of a UIS employee; None if he is not matched."""

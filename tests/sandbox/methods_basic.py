@@ -150,6 +150,16 @@ def department_get(ctx: Context, params: Params) -> Rows:
     return page(rows, params, key="START")
 
 
+@method("timeman.status")
+def timeman_status(ctx: Context, params: Params) -> dict[str, Any]:
+    """The working day of a user; a stranger is refused with an empty code."""
+    user = ctx.portal.users.get(int(params.get("USER_ID") or ctx.user_id))
+    if user is None:
+        raise RestError("", "User not found")
+    started = clock.iso(clock.now()) if user["TIMEMAN_STATUS"] == "OPENED" else None
+    return {"STATUS": user["TIMEMAN_STATUS"], "TIME_START": started, "TIME_FINISH": None, "ACTIVE": True}
+
+
 @method("scope")
 def scope(ctx: Context, params: Params) -> list[str]:
     """Scopes granted; with `full` all that exist here."""

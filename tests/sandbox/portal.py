@@ -13,7 +13,7 @@ from .telephony import Telephony
 ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 180 * 86400
 CODE_SECONDS = 30
-SCOPES = ("crm", "telephony", "im", "imopenlines", "placement", "user_basic", "department")
+SCOPES = ("crm", "telephony", "im", "imopenlines", "placement", "user_basic", "department", "timeman")
 KEPT_REQUESTS = 20_000
 NO_COST = {"requests": 0, "own": 0, "shared": 0, "commands": 0}
 
