@@ -26,9 +26,6 @@ test-fast: ## The inner loop: lint and the tests on SQLite, without a browser (A
 bench: ## What it costs and how fast it is, beside the alternatives; 25 minutes (ARGS="intake" for a part, "--quick")
 	$(PREPARED) tests.bench $(ARGS)
 
-screenshots: ## Draw the pictures of the documents anew, with the tests that look at every screen
-	$(PREPARED) tests.suite --screenshots
-
 soak: ## Hundreds of stories while everything is killed and goes wrong (ARGS="--seed 2 --minutes 4"); ten minutes
 	$(PREPARED) tests.soak $(ARGS)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from integration import completeness
 from integration.models import Communication, DayCount, InboxEvent, ReportCursor, State
 from tests.conftest import Product
-from tests.sandbox.stories import KINDS
+from tests.sandbox.stories import CHATS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CALLS = ("answered_call", "missed_call", "group_call", "transfer", "voice_mail", "outgoing_call", "outgoing_unanswered")
@@ -140,7 +140,7 @@ def test_chats_and_requests_enter_the_inbox_with_their_messages(product: Product
     product.pass_time()
     product.clock.shift(timedelta(hours=1))
     at = (timezone.now() - timedelta(minutes=30)).timestamp()
-    for kind in set(KINDS) - set(CALLS) - {"click_to_call"}:
+    for kind in CHATS:
         product.sandbox.tell(kind, start_at=at)
     product.pass_time()
     names = list(InboxEvent.objects.filter(source="report").order_by("id").values_list("name", flat=True))
