@@ -119,7 +119,7 @@ def test_installer_finishes_and_leads_to_the_addresses_without_cookies_and_stora
     frame.get_by_role("button", name="Проверить и подключить").click()
     expect(frame.get_by_label("Адрес для уведомлений")).to_have_value(re.compile(f"^{visit.product}/uis/"))
     frame.get_by_role("button", name="Скопировать").first.click()
-    expect(frame.get_by_role("status")).to_have_text("Скопировано")
+    expect(frame.locator("#notice")).to_have_text("Скопировано")
     keep(visit.page, "addresses")
     assert Credential.objects.get().uis_key == visit.world.uis.key
     assert visit.troubles == []

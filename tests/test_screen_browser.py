@@ -195,7 +195,7 @@ def test_changes_of_two_administrators_are_shown_on_both_sides_and_saved_togethe
     assert (saved.country, saved.telephony.mode, saved.alert_emails) == ("KZ", "webrtc", ("boss@example.com",))
 
     frame.get_by_role("tab", name="Главная").click()
-    frame.locator("[data-revision] summary", has_text="Анна Смирнова").click()
+    frame.locator(".revisions summary", has_text="Анна Смирнова").click()
     frame.get_by_role("button", name="Восстановить редакцию").click()
     expect(frame.get_by_text("Сохранено: редакция")).to_be_focused()
     assert read_settings(Credential.objects.get()).country == "BY"
