@@ -92,7 +92,9 @@ def section(frame: FrameLocator, path: str):
     return frame.locator(f'[data-section="{path}"]')
 
 
-def test_filter_is_made_with_the_keyboard_and_saved_with_a_change_on_another_tab(visit, credential):
+@pytest.mark.parametrize("width", [1280, 390])
+def test_filter_is_made_with_the_keyboard_and_saved_with_a_change_on_another_tab(visit, credential, width):
+    visit.page.set_viewport_size({"width": width, "height": 800})
     keyboard = visit.page.keyboard
     frame = visit.open("/bitrix24/app/")
     frame.get_by_label("Страна номеров без кода").fill("KZ")
@@ -367,7 +369,9 @@ CHANGE = """() => {
 }"""
 
 
-def test_settings_of_all_tabs_are_changed_saved_shown_again_and_effective_on_the_next_event(visit, credential):
+@pytest.mark.parametrize("width", [1280, 390])
+def test_settings_of_all_tabs_are_changed_saved_shown_again_and_effective_on_the_next_event(visit, credential, width):
+    visit.page.set_viewport_size({"width": width, "height": 800})
     frame = visit.open("/bitrix24/app/")
     expect(frame.locator("#settings")).to_be_visible()
     inner = visit.page.frames[1]
