@@ -47,7 +47,14 @@ def _join() -> str:
     with connection.cursor() as cursor:
         cursor.execute(CREATE[connection.vendor])
     told = {"member_id": "m", "domain": "acme.bitrix24.ru", "client_endpoint": "https://acme.bitrix24.ru/rest/"}
-    told |= {"oauth_url": "", "access_token": "a", "refresh_token": "r", "application_token": "t", "user_id": 1, "scope": ""}
+    told |= {
+        "oauth_url": "",
+        "access_token": "a",
+        "refresh_token": "r",
+        "application_token": "t",
+        "user_id": 1,
+        "scope": "",
+    }
     return world.join(told | {"uis": {"key": "k"}}).path
 
 
