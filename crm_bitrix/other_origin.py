@@ -16,7 +16,10 @@ LAST_DIGITS = 10
 
 
 def count_doubles(portal: Portal, call: Communication) -> int:
-    """How many records of this call the portal's statistics have that are not ours. Raises PortalError."""
+    """How many records of this call the portal's statistics have that are not ours. Raises PortalError.
+
+    The call must have begun at UIS: one that the portal asked for is registered by the portal itself, under no origin.
+    """
     between = {
         ">=CALL_START_DATE": (call.started_at - AROUND).isoformat(),
         "<=CALL_START_DATE": (call.started_at + AROUND).isoformat(),
@@ -32,4 +35,4 @@ def count_doubles(portal: Portal, call: Communication) -> int:
 
 def _is_ours(row: dict[str, object], call: Communication) -> bool:
     origin = str(row.get("EXTERNAL_CALL_ID") or "").partition(":")[0]
-    return origin == call.uis_id or row.get("CALL_ID") == call.bitrix_call_id
+    return origin == call.uis_id

@@ -127,7 +127,8 @@ def _seen(portal: Portal, title: str, name: str, remedy: str) -> Finding:
 def _check_doubles(portal: Portal, credential: Credential) -> Finding:
     title = _("Прежняя интеграция UIS выключена")
     calls = Communication.objects.filter(credential=credential, kind="call", state=State.DONE).exclude(client_phone="")
-    last = calls.filter(started_at__gt=timezone.now() - RECENT).order_by("-started_at").first()
+    recent = calls.filter(started_at__gt=timezone.now() - RECENT, external_id="")  # began at UIS
+    last = recent.order_by("-started_at").first()
     if last is None:
         return Finding(title, OFF, _("станет видно после первого переданного звонка"))
     try:

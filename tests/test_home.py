@@ -140,6 +140,11 @@ def test_what_usually_goes_wrong_is_looked_for_and_told_with_a_remedy(product: P
     assert other_origin.count_doubles(product.portal, call) == 1
     assert looks_of(product)["Прежняя интеграция UIS выключена"] == "bad"
 
+    Communication.objects.filter(pk=call.pk).update(
+        external_id="asked-by-the-portal"
+    )  # registered by the portal itself
+    assert looks_of(product)["Прежняя интеграция UIS выключена"] == "off"
+
 
 def test_the_way_of_the_last_call_is_told_step_by_step(product: Product):
     assert readiness.last_call(product.portal) == ()
