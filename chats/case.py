@@ -10,6 +10,7 @@ from chats.facts import Visitor
 from crm_bitrix.actions import DoneActions
 from crm_bitrix.clients import Client
 from crm_bitrix.creation import Person
+from crm_bitrix.presence import Choosing, choose_present
 from integration.rules.facts import Facts, StreamKind
 from integration.rules.responsible import Candidates, Choice
 from integration.rules.ruleset import Ruleset, StreamRules
@@ -68,14 +69,17 @@ class Case:
         return user_id if active is None or user_id in active else None
 
 
-def choose(case: Case, client: Client, known: Facts, *, at_work: frozenset[int] | None) -> Choice:
-    """The responsible, as far as he can be known now. `at_work` as `find_at_work` tells it."""
+def choose(case: Case, client: Client, known: Facts) -> Choosing:
+    """The responsible, as far as he can be known now."""
     people = Candidates(
         owners=client.owners,
         operator_id=case.operator_user_id,
         active_user_ids=case.ruleset.active_user_ids,
-        at_work_user_ids=at_work,
     )
-    return case.ruleset.choose_responsible(
-        case.stream, facts=known, candidates=people, at_end=case.is_over, seed=case.number
-    )
+
+    def choose_among(candidates: Candidates) -> Choice:
+        return case.ruleset.choose_responsible(
+            case.stream, facts=known, candidates=candidates, at_end=case.is_over, seed=case.number
+        )
+
+    return (yield from choose_present(case.ruleset, case.rules, case.raw, people, choose_among))

@@ -24,7 +24,6 @@ from crm_bitrix import payloads
 from crm_bitrix.actions import Answer, Decision, DoneActions, Plan, Question
 from crm_bitrix.clients import Client, find_client, load_client
 from crm_bitrix.corrections import Ending, correction_actions, find_changes, warning_trace
-from crm_bitrix.presence import find_at_work, learned_presence
 from integration.rules.facts import Facts, StreamKind
 from integration.rules.filtering import refuse
 from integration.rules.ruleset import Ruleset
@@ -109,8 +108,7 @@ def _carry_over(
     refused = None if case.is_carried_over else refuse(case.rules.filter, known)
     if refused:
         return Plan("ignored", refused.reason, trace=(client.trace(), refused.trace))
-    at_work = yield from find_at_work(case.ruleset, case.rules, case.raw)
-    choice = choose(case, client, known, at_work=at_work)
+    choice, presence = yield from choose(case, client, known)
     responsible_id = case.settled.get("responsible_id") or choice.user_id
     if responsible_id is None:
         return Plan("failed", "некому быть ответственным: назначьте ответственного по умолчанию", trace=choice.trace)
@@ -119,7 +117,7 @@ def _carry_over(
     trace = (client.trace(), *choice.trace, {"step": "title", "title": title}, *warning_trace(made.warnings))
     if made.owner is None:
         return Plan("ignored", made.refusal, trace=trace)
-    learned: dict[str, Any] = {CLIENT: client.dump(), MET: _met(case, client), **learned_presence(at_work)}
+    learned: dict[str, Any] = {CLIENT: client.dump(), MET: _met(case, client), **presence}
     actions = (*made.created, *made.hung)
     if waiting is not None:
         return Plan(

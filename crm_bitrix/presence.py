@@ -1,18 +1,22 @@
 """Whose working day is open in the portal. Pure.
 
-Asked only where a rule spreads among those who are at work, and once per communication: who goes home between the
-ring and the end keeps the call. Source: https://apidocs.bitrix24.com/api-reference/timeman/base/timeman-status.html
+Asked only where the choice hangs on it, and once per communication: who goes home between the ring and the end keeps
+the call. Source: https://apidocs.bitrix24.com/api-reference/timeman/base/timeman-status.html
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from crm_bitrix.actions import Answer, Command, Json, Question
-from integration.rules.responsible import AssignTo
+from integration.rules.responsible import AssignTo, Candidates, Choice
 from integration.rules.ruleset import Ruleset, StreamRules
 
 AT_WORK = "crm:at_work"
 """The fact that keeps who was at work when it was asked."""
+
+Choosing = Generator[Question, Answer, tuple[Choice, Mapping[str, list[int]]]]
+"""Ends with the choice and the fact to remember of who was at work; an empty mapping if there is none."""
 
 SCOPE = "timeman"
 """The right without which the portal tells nothing: everybody counts as being at work."""
@@ -33,30 +37,35 @@ def is_at_work(status: Json) -> bool:
     return _AT_WORK.get(str(status or "").upper(), True)
 
 
-def watched_user_ids(rules: StreamRules) -> tuple[int, ...]:
-    """Among whom the rules of a stream spread only while they are at work."""
-    spreads = (rule.assign for rule in rules.rules if rule.is_active and rule.assign.to is AssignTo.SPREAD)
-    return tuple(dict.fromkeys(user_id for one in spreads if one.is_only_at_work for user_id in one.user_ids))
+def choose_present(
+    ruleset: Ruleset,
+    rules: StreamRules,
+    raw: Mapping[str, Any],
+    people: Candidates,
+    choose: Callable[[Candidates], Choice],
+) -> Choosing:
+    """The responsible as `choose` chooses him among these people, where needed with who of them
+    is at work.
 
-
-def find_at_work(
-    ruleset: Ruleset, rules: StreamRules, raw: Mapping[str, Any]
-) -> Generator[Question, Answer, frozenset[int] | None]:
-    """Who of the watched is at work, as remembered in the facts, else as the portal tells now. None = no rule asks, or
-    the portal would not tell. Whom it refuses to tell of counts as being at work."""
+    The portal is asked only where a rule that spreads among those at work has the word: an earlier one needs nobody's
+    working day. Where the portal may not be asked, or will not tell of somebody, he counts as being at work.
+    """
     if AT_WORK in raw:
-        return frozenset(raw[AT_WORK])
-    watched = watched_user_ids(rules) if ruleset.tells_presence else ()
-    if not watched:
-        return None
+        return choose(replace(people, at_work_user_ids=frozenset(raw[AT_WORK]))), {}
+    choice = choose(people)
+    if not (choice.is_by_presence and ruleset.tells_presence):
+        return choice, {}
+    watched = _watched_user_ids(rules)
     commands = tuple((f"day{user_id}", Command("timeman.status", {"USER_ID": user_id})) for user_id in watched)
     answer = yield Question(commands)
-    return frozenset(user_id for user_id in watched if _is_told_at_work(answer.result(f"day{user_id}")))
+    at_work = frozenset(user_id for user_id in watched if _is_told_at_work(answer.result(f"day{user_id}")))
+    return choose(replace(people, at_work_user_ids=at_work)), {AT_WORK: sorted(at_work)}
 
 
-def learned_presence(at_work: frozenset[int] | None) -> dict[str, list[int]]:
-    """The fact to remember."""
-    return {} if at_work is None else {AT_WORK: sorted(at_work)}
+def _watched_user_ids(rules: StreamRules) -> tuple[int, ...]:
+    """Among whom the rules of a stream spread only while they are at work: all, for they are asked about once."""
+    spreads = (rule.assign for rule in rules.rules if rule.is_active and rule.assign.to is AssignTo.SPREAD)
+    return tuple(dict.fromkeys(user_id for one in spreads if one.is_only_at_work for user_id in one.user_ids))
 
 
 def _is_told_at_work(day: Json) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from crm_bitrix.actions import DoneActions, ResultOf
 from crm_bitrix.clients import Client
+from crm_bitrix.presence import Choosing, choose_present
 from integration.rules.facts import Facts, StreamKind
 from integration.rules.responsible import Candidates, Choice, Talk
 from integration.rules.ruleset import Ruleset, StreamRules
@@ -183,8 +184,8 @@ class Case:
         return is_asked_for and self.call.is_answered and not any(name.startswith("ai:") for name in self.call.raw)
 
 
-def choose(case: Case, client: Client, known: Facts, *, at_work: frozenset[int] | None) -> Choice:
-    """The responsible, as far as he can be known now. `at_work` as `find_at_work` tells it."""
+def choose(case: Case, client: Client, known: Facts) -> Choosing:
+    """The responsible, as far as he can be known now."""
     call = case.call
     talks = tuple(
         Talk(case.user_of(talk.employee_id), talk.started_at, talk.seconds or 0, number)
@@ -195,16 +196,19 @@ def choose(case: Case, client: Client, known: Facts, *, at_work: frozenset[int] 
         # No talk was told, only the end of the call: who talked, and for how long in all.
         talks = (Talk(case.user_of(last), call.started_at or case.now, call.talk_seconds),)
     clicked = (case.asking_user,) if case.asked and case.asked.is_click else ()
-    candidates = Candidates(
+    people = Candidates(
         owners=client.owners,
         talks=talks,
         rung=tuple(dict.fromkeys((*clicked, *(case.user_of(leg.employee_id) for leg in call.rings)))),
         active_user_ids=case.ruleset.active_user_ids,
-        at_work_user_ids=at_work,
     )
-    return case.ruleset.choose_responsible(
-        call.stream, facts=known, candidates=candidates, at_end=case.is_over, seed=call.session_id
-    )
+
+    def choose_among(candidates: Candidates) -> Choice:
+        return case.ruleset.choose_responsible(
+            call.stream, facts=known, candidates=candidates, at_end=case.is_over, seed=call.session_id
+        )
+
+    return (yield from choose_present(case.ruleset, case.rules, call.raw, people, choose_among))
 
 
 def title_of(case: Case, known: Facts, responsible_id: int) -> str:

@@ -19,7 +19,6 @@ from crm_bitrix import payloads
 from crm_bitrix.actions import Action, Answer, Decision, DoneActions, Plan, Question
 from crm_bitrix.clients import Client, find_client, load_client
 from crm_bitrix.corrections import map_new, warning_trace
-from crm_bitrix.presence import find_at_work, learned_presence
 from integration.rules.facts import Facts, StreamKind
 from integration.rules.filtering import passed_trace, refuse
 from integration.rules.ruleset import Ruleset
@@ -78,8 +77,7 @@ def _adopting(case: Case, plan: Plan) -> Decision:
     has_made = case.asked is not None and bool(case.asked.created)
     if not has_made or plan.state != "waiting" or case.is_filter_open or refuse(case.rules.filter, known):
         return plan
-    at_work = yield from find_at_work(case.ruleset, case.rules, case.call.raw)
-    choice = choose(case, client, known, at_work=at_work)
+    choice, presence = yield from choose(case, client, known)
     if choice.user_id is None:
         return plan
     title = title_of(case, known, choice.user_id)
@@ -88,7 +86,7 @@ def _adopting(case: Case, plan: Plan) -> Decision:
     return replace(
         plan,
         actions=(*plan.actions, *adopted),
-        learned={**plan.learned, CLIENT: client.dump(), **learned_presence(at_work)},
+        learned={**plan.learned, CLIENT: client.dump(), **presence},
         trace=(*plan.trace, *choice.trace, {"step": "title", "title": title}, *warning_trace(mapped.warnings)),
     )
 
@@ -136,15 +134,14 @@ def _await_filter(case: Case) -> Plan:
 
 
 def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
-    at_work = yield from find_at_work(case.ruleset, case.rules, case.call.raw)
-    choice = choose(case, client, known, at_work=at_work)
+    choice, presence = yield from choose(case, client, known)
     responsible_id = case.settled.get("responsible_id") or choice.user_id
     if responsible_id is None:
         return Plan("failed", "некому быть ответственным: назначьте ответственного по умолчанию", trace=choice.trace)
     title = case.settled.get("title") or title_of(case, known, responsible_id)
     user_id = case.call.raw.get(USER) or _first_user(case) or responsible_id
     trace = (*choice.trace, {"step": "title", "title": title})
-    learned: dict[str, Any] = {USER: user_id, SHOWN: case.cards().tries(case.card_users), **learned_presence(at_work)}
+    learned: dict[str, Any] = {USER: user_id, SHOWN: case.cards().tries(case.card_users), **presence}
     wake_at, reason = case.awaited or (case.longest, "идёт звонок")
     if case.is_deferred:
         learned[SEEN] = client.dump()

@@ -99,7 +99,8 @@ class Choice:
     """The responsible and why.
 
     `user_id` is None only if nobody at all can be named (no default, no fallback). `rule` is the name of the rule that
-    won, if one did. `is_provisional`: decide again at the end. `trace`: JSON-able entries in the order of decision:
+    won, if one did. `is_provisional`: decide again at the end. `is_by_presence`: it would be another one, or none, if
+    who was chosen were not at work. `trace`: JSON-able entries in the order of decision:
     {"step": "rule", "index", "rule", "outcome": "off"|"passed_over"|"no_match"|"nobody"|"chosen", "user_id",
     "conditions", "notes"} and {"step": "talked"|"ringing"|"default"|"fallback", "outcome", "user_id", "notes"}; empty
     keys are left out. A note is {"note": code, …}.
@@ -110,6 +111,7 @@ class Choice:
     rule: str | None
     is_provisional: bool
     trace: tuple[TraceEntry, ...]
+    is_by_presence: bool = False
 
 
 def needs_end(assign: Assign, stream: StreamKind) -> bool:
@@ -149,7 +151,7 @@ def choose_responsible(
         trace.append(entry)
         is_provisional = is_provisional or entry["outcome"] == "passed_over"
         if user_id is not None:
-            return Choice(user_id, ChosenBy.RULE, rule.name, is_provisional, tuple(trace))
+            return Choice(user_id, ChosenBy.RULE, rule.name, is_provisional, tuple(trace), rule.assign.is_only_at_work)
     if stream is StreamKind.OUTGOING and talked is not None:
         user_id, notes = _find_talked(talked, candidates) if at_end else (None, [])
         is_provisional = is_provisional or not at_end
