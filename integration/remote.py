@@ -3,37 +3,46 @@
 Every request has a deadline for the whole of it (requests' own timeouts are per read), a size limit, follows no
 redirect, and reaches the public internet only; `OUTBOUND_ALLOWED_NETWORKS` opens private networks. No request is made
 inside a database transaction: a slow vendor must never hold a lock of ours.
+
+Connections are kept, for all threads together. An address is looked at where a connection is made, and that address is
+connected to, so a kept connection needs no second look. Nothing is sent twice: a kept connection that breaks under a
+request is an unknown outcome.
 """
 
 import ipaddress
 import json
-import threading
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, BinaryIO
 
 import requests
 from django.conf import settings
 from django.db import connection
 from requests.adapters import HTTPAdapter
-from requests_hardened.ip_filter import InvalidIPAddress
-from requests_hardened.ip_filter_adapter import IPFilterAdapter
+from requests_hardened.ip_filter import InvalidIPAddress, get_ip_address
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
+from urllib3.util.ssl_ import create_urllib3_context
 
 from integration import __version__
 
 DEADLINE_SECONDS = 20.0
 CONNECT_SECONDS = 5.0
 MAX_BYTES = 32 * 1024 * 1024
+HOSTS_KEPT = 200
+HEADERS = {"User-Agent": f"uis-bitrix24/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 
 DISUSED_NETWORKS = (ipaddress.ip_network("::/96"), ipaddress.ip_network("fec0::/10"))
 """IPv6 that stands for an IPv4 address, and the site-local network."""
 
 NO_ADDRESS = (
-    InvalidIPAddress,
     requests.exceptions.InvalidSchema,
     requests.exceptions.InvalidURL,
     requests.exceptions.MissingSchema,
@@ -64,47 +73,69 @@ class Reply:
     content: bytes
 
 
-class _Adapter(IPFilterAdapter):
-    """Refuses private addresses except those of the allowed networks; the address checked is the one connected to."""
+class _Connection(HTTPConnection):
+    """Connects to the very address that was looked at. Whatever fails on the way there has carried nothing."""
 
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+    is_private_only = True
+
+    def connect(self) -> None:
         try:
-            attributes = super().build_connection_pool_key_attributes(request, verify, cert)
-            _refuse_disused(attributes[0]["host"])
-            if not self._is_https_proto:
-                raise RemoteError("http is for the allowed networks only: use https", Outcome.NOT_SENT)
-            return attributes
+            super().connect()
+        except (OSError, HTTPError) as error:
+            raise RemoteError(f"no connection: {type(error).__name__}", Outcome.NOT_SENT) from error
+
+    def _new_conn(self) -> socket.socket:
+        name, self._dns_host = self._dns_host, self._look_up()
+        try:
+            return super()._new_conn()
+        finally:
+            self._dns_host = name  # certificates are checked for the name
+
+    def _look_up(self) -> str:
+        try:
+            address, _ = get_ip_address(self._dns_host, self.port, allow_loopback=False)
+            if any(address in network for network in DISUSED_NETWORKS):
+                raise InvalidIPAddress(address)
         except InvalidIPAddress as error:
             address = error.args[0]
             if not any(address in ipaddress.ip_network(network) for network in settings.OUTBOUND_ALLOWED_NETWORKS):
-                raise
-        host, pool = HTTPAdapter.build_connection_pool_key_attributes(self, request, verify, cert)
-        if self._is_https_proto:
-            pool |= {"assert_hostname": host["host"], "server_hostname": host["host"]}
-        host["host"] = str(address) if address.version == 4 else f"[{address}]"
-        return host, pool
+                raise RemoteError(f"the address is not allowed: {address}", Outcome.NOT_SENT) from error
+            return str(address)
+        except UnicodeError as error:
+            raise RemoteError(f"the address is not allowed: {error}", Outcome.NOT_SENT) from error
+        if self.is_private_only:
+            raise RemoteError("http is for the allowed networks only: use https", Outcome.NOT_SENT)
+        return str(address)
 
 
-def _refuse_disused(host: str) -> None:
-    """Old forms of private addresses, which the filter takes for public ones. Raises InvalidIPAddress."""
-    address = ipaddress.ip_address(host.strip("[]"))
-    if any(address in network for network in DISUSED_NETWORKS):
-        raise InvalidIPAddress(address)
+class _SecureConnection(_Connection, HTTPSConnection):
+    is_private_only = False
 
 
-_local = threading.local()
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
 
 
-def _session() -> requests.Session:
-    """One session per thread: connections are kept, nothing is shared."""
-    if not hasattr(_local, "session"):
-        session = requests.Session()
-        session.trust_env = False
-        session.headers["User-Agent"] = f"uis-bitrix24/{__version__}"
-        session.mount("https://", _Adapter(is_https_proto=True))
-        session.mount("http://", _Adapter(is_https_proto=False))
-        _local.session = session
-    return _local.session
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Reads the certificates of those to be trusted once, not for every connection: that takes longer than the rest."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        context = create_urllib3_context()
+        context.load_verify_locations(requests.adapters.DEFAULT_CA_BUNDLE_PATH)
+        super().init_poolmanager(*arguments, ssl_context=context, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+    def cert_verify(self, *_: Any) -> None:
+        """Nothing: the context does, and the name is checked by default."""
+
+
+@cache
+def _adapter() -> _Adapter:
+    return _Adapter(pool_connections=HOSTS_KEPT)
 
 
 def request(
@@ -138,7 +169,7 @@ def download(url: str, into: BinaryIO, *, deadline_seconds: float, max_bytes: in
 
 @contextmanager
 def opened(
-    method: str, url: str, *, deadline_seconds: float, **parts: Any
+    method: str, url: str, *, deadline_seconds: float, headers: Mapping[str, str] | None = None, **parts: Any
 ) -> Iterator[tuple[requests.Response, Iterator[bytes]]]:
     """Send a request and give its answer and the chunks of its body, all within the deadline."""
     if connection.in_atomic_block:
@@ -147,25 +178,19 @@ def opened(
     # `total`: what connecting took is not given to reading once more.
     timeout = Timeout(total=deadline_seconds, connect=min(CONNECT_SECONDS, deadline_seconds), read=deadline_seconds)
     try:
-        with _session().request(method, url, stream=True, allow_redirects=False, timeout=timeout, **parts) as response:
+        prepared = requests.Request(method, url, headers={**HEADERS, **(headers or {})}, **parts).prepare()
+        # The adapter, not a session: no cookies, no redirects, nothing from the environment, and half the time.
+        with _adapter().send(prepared, stream=True, timeout=timeout) as response:
             yield response, _in_time(response, until)
     except NO_ADDRESS as error:
         raise RemoteError(f"the address is not allowed: {error}", Outcome.NOT_SENT) from error
-    except requests.exceptions.ConnectTimeout as error:
-        raise RemoteError("no connection in time", Outcome.NOT_SENT) from error
-    except requests.RequestException as error:
-        raise RemoteError(type(error).__name__, _outcome(error)) from error
-
-
-def _outcome(error: Exception) -> Outcome:
-    """A connection that was refused or whose host has no address carried nothing; anything else may have."""
-    text = repr(error)
-    refused = "NewConnectionError" in text or "Failed to resolve" in text or "NameResolutionError" in text
-    return Outcome.NOT_SENT if refused else Outcome.UNKNOWN
+    except (requests.RequestException, HTTPError) as error:
+        raise RemoteError(type(error).__name__, Outcome.UNKNOWN) from error
 
 
 def _in_time(response: requests.Response, until: float) -> Iterator[bytes]:
-    for chunk in response.iter_content(65_536):
+    # `read1` returns with what has come; to wait for a full chunk would let an answer drip without end.
+    while chunk := response.raw.read1(65_536, decode_content=True):
         if time.monotonic() > until:
             raise RemoteError("the answer did not end in time", Outcome.UNKNOWN)
         yield chunk

@@ -73,4 +73,4 @@ def test_the_version_stands_in_one_place_and_is_told(client):
     assert 'version = { attr = "integration.__version__" }' in (ROOT / "pyproject.toml").read_text()
     assert f": {__version__}" in (ROOT / "CHANGELOG.md").read_text()
     assert client.get("/healthz").json() == {"status": "ok", "version": __version__}
-    assert remote._session().headers["User-Agent"] == f"uis-bitrix24/{__version__}"
+    assert remote.HEADERS["User-Agent"] == f"uis-bitrix24/{__version__}"

@@ -318,13 +318,13 @@ def test_a_slow_portal_is_given_up_within_the_budget_and_left_alone_for_a_while(
 
 def test_connecting_and_reading_share_one_deadline(asking: Product, monkeypatch: pytest.MonkeyPatch):
     seen: list[Any] = []
-    real = remote._session().request
+    real = remote._adapter().send
 
     def watched(*arguments: Any, **options: Any) -> Any:
         seen.append(options["timeout"])
         return real(*arguments, **options)
 
-    monkeypatch.setattr(remote._session(), "request", watched)
+    monkeypatch.setattr(remote._adapter(), "send", watched)
     ask(asking)
     [timeout] = seen
     assert timeout.total <= views.BUDGET_SECONDS

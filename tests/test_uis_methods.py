@@ -8,7 +8,7 @@ import requests
 import responses
 
 from integration import uis_calls, uis_methods
-from integration.remote import Outcome
+from integration.remote import Outcome, RemoteError
 from integration.uis import Uis, UisError
 from tests.uis_answers import CALL, DATA, KEY, SINCE, TILL, answer, click, lane, refusal, sample, sent, uis
 
@@ -206,7 +206,7 @@ def test_a_click_with_an_unknown_outcome_is_told_and_sent_once(uis, failure):
 
 @responses.activate
 @pytest.mark.parametrize(
-    "failure", [{"body": requests.exceptions.ConnectTimeout()}, {"json": sample("error.limit_exceeded")}]
+    "failure", [{"body": RemoteError("no connection", Outcome.NOT_SENT)}, {"json": sample("error.limit_exceeded")}]
 )
 def test_a_click_that_did_not_start_says_so(uis, failure):
     responses.post(CALL, **failure)
