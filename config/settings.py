@@ -96,7 +96,8 @@ if IS_SQLITE:
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 else:
-    database["OPTIONS"] |= {"connect_timeout": 5}
+    # Only what asks for it is prepared: the statement of the hook (integration/door.py).
+    database["OPTIONS"] |= {"connect_timeout": 5, "prepare_threshold": 5}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Owners of clients, for minutes. In the memory of each process: reading costs no query, and no phone number is left

@@ -1,16 +1,20 @@
-"""The door of the hook: one statement stores a notification if its secret is right, another looks whom to wake.
+"""The door of the hook: one statement stores a notification if its secret is right; whom to wake is looked beside.
 
 Every notification of every account comes by here. Reading the credential and its portal first would cost more than
 storing does – five of their columns are encrypted – and each further statement a tenth of what the service accepts.
 Figures: docs/performance.md.
 """
 
+from typing import Any
 from uuid import UUID
 
-from django.db import connection
+import psycopg
+from django.db import InterfaceError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from integration import inbox, lanes
+from integration import inbox, ringer
 from integration.models import Credential, InboxEvent
 from integration.models.portal import hash_secret
 
@@ -20,31 +24,51 @@ _STORE = (
     "AND (hook_secret_hash = %s OR previous_hook_secret_hash = %s AND previous_until > %s) "
     "ON CONFLICT (channel, dedupe_key) DO NOTHING"
 )
-_LANE_ASLEEP = (
-    "SELECT l.name FROM integration_credential c JOIN integration_portal p ON p.id = c.portal_id "  # noqa: S608 - made of constants
-    f"JOIN integration_lane l ON l.name = 'b24:' || p.id || ':live' WHERE c.uuid = %s AND {lanes.ASLEEP} "
-    "AND p.hold_reason = '' AND p.uninstalled_at IS NULL"
-)
 _UUID = Credential._meta.get_field("uuid")
 
 
-def take_in(credential_uuid: UUID, secret: str, *, query: str, body: bytes) -> bool:
-    """Store one notification of UIS, once, and ring the lane that will read it.
+def take_in(credential_uuid: UUID, secret: str, *, query: str, body: bytes) -> str | None:
+    """Store one notification of UIS, once, and have the lane rung that will read it; the key of the event.
 
-    False: there is no such credential, or the secret is wrong. The database compares hashes: what time that takes
+    None: there is no such credential, or the secret is wrong. The database compares hashes: what time that takes
     tells nothing of a secret of 256 random bits.
     """
-    uuid, given = _UUID.get_db_prep_value(credential_uuid, connection), hash_secret(secret)
+    database = connections["default"]
     event = inbox.raw_event(InboxEvent.Source.UIS, query=query, body=body)
-    with connection.cursor() as cursor:
-        cursor.execute(_STORE, [*event, uuid, given, given, event[-1]])
-        if cursor.rowcount == 0:
-            return _is_open(credential_uuid, secret)
-        cursor.execute(_LANE_ASLEEP, [uuid, *lanes.asleep_at(timezone.now())])
-        asleep = cursor.fetchone()
-    if asleep:
-        lanes.ring(asleep[0])
-    return True
+    uuid, given = _UUID.get_db_prep_value(credential_uuid, database), hash_secret(secret)
+    if _store(database, [*event, uuid, given, given, event[-1]]):
+        ringer.leave(credential_uuid)
+    elif not _is_open(credential_uuid, secret):
+        return None
+    return event[1]
+
+
+def _store(database: BaseDatabaseWrapper, values: list[Any]) -> bool:
+    # Whether a kept connection still lives is not asked before: on a dead one the statement is simply repeated, for
+    # what is stored twice is stored once.
+    is_kept, database.health_check_done = database.connection is not None, True
+    try:
+        return _execute(database, values)
+    except (OperationalError, InterfaceError):
+        if not is_kept or database.is_usable():
+            raise
+        database.close()
+        return _execute(database, values)
+
+
+def _execute(database: BaseDatabaseWrapper, values: list[Any]) -> bool:
+    with _cursor(database) as cursor:
+        cursor.execute(_STORE, values)
+        return cursor.rowcount == 1
+
+
+def _cursor(database: BaseDatabaseWrapper) -> CursorWrapper:
+    """A cursor whose statement PostgreSQL plans once per connection, as SQLite does by itself: planning it each time
+    took as long as carrying it out."""
+    database.ensure_connection()
+    if database.vendor == "postgresql":
+        return database._prepare_cursor(psycopg.Cursor(database.connection))
+    return database.cursor()
 
 
 def _is_open(credential_uuid: UUID, secret: str) -> bool:

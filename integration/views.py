@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from integration import __version__, inbox, own_address
+from integration import __version__, own_address
 from integration.door import take_in
 from integration.models import InboxEvent, Lane
 from integration.tracing import trace_id
@@ -27,15 +27,13 @@ def uis_events(request: HttpRequest, credential_uuid: UUID, secret: str) -> Http
     body · 413 more than 1 MB · 503 the database is away, UIS may try again.
     """
     try:
-        query = request.META.get("QUERY_STRING", "")
-        is_open = take_in(credential_uuid, secret, query=query, body=request.body)
+        key = take_in(credential_uuid, secret, query=request.META.get("QUERY_STRING", ""), body=request.body)
     except RequestDataTooBig:
         return HttpResponse(status=413)
     except DatabaseError:
         return HttpResponse(status=503)
-    if is_open:
-        trace = trace_id(inbox.dedupe_key(query, request.body))
-        return HttpResponse(status=200, headers={"X-Trace-Id": trace})
+    if key:
+        return HttpResponse(status=200, headers={"X-Trace-Id": trace_id(key)})
     return HttpResponse(status=own_address.ANSWER if own_address.is_knock(secret, credential_uuid) else 404)
 
 

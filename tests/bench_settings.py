@@ -3,3 +3,4 @@
 from config.settings import *  # noqa: F403
 
 ROOT_URLCONF = "tests.bench_bare"
+DEBUG = False  # with it Django notes down every statement

@@ -177,10 +177,11 @@ def product(database: str) -> Iterator[Any]:
 
 def without_bells() -> list[str]:
     """Let no queue be rung in this process: the caller drains by himself. The names that would have been rung."""
-    from integration import lanes
+    from integration import lanes, ringer
 
     rung: list[str] = []
     lanes.async_task = lambda _task, name, **_options: rung.append(name)
+    ringer.leave = lambda credential: ringer.ring({credential})
     return rung
 
 

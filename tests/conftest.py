@@ -18,6 +18,7 @@ from django.test import Client
 
 from crm_bitrix import lane
 from crm_bitrix.models import BitrixItem
+from integration import ringer
 from integration.models import (
     Communication,
     Credential,
@@ -120,6 +121,7 @@ def sandbox(clock: time_machine.Traveller) -> Iterator[Sandbox]:
 def bells(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     rung: list[str] = []
     monkeypatch.setattr("integration.lanes.async_task", lambda _task, name, **_options: rung.append(name))
+    monkeypatch.setattr("integration.ringer.leave", lambda credential: ringer.ring({credential}))
     return rung
 
 
