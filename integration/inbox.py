@@ -87,7 +87,11 @@ URGENT_EVENTS = frozenset({"call_proceeding"})
 """Events that overtake what is being sent: somebody's phone rings."""
 
 
-CHORES: tuple[str, ...] = ("telephony.dialling.ring_due", "crm_bitrix.watch.look_if_due")
+CHORES: tuple[str, ...] = (
+    "telephony.ahead.dial_held_up",
+    "telephony.dialling.ring_due",
+    "crm_bitrix.watch.look_if_due",
+)
 """What the tick looks after besides the lanes, by dotted names."""
 
 

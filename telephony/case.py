@@ -1,5 +1,6 @@
 """Everything a decision about one call looks at. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from integration.rules.ruleset import Ruleset, StreamRules
 from telephony import callback
 from telephony.asked import Asked, read_asked
 from telephony.cards import NEVER, RING, Cards, wanted
-from telephony.facts import ANSWERED, CallFacts
+from telephony.facts import ANSWERED, CallFacts, read_call
 from telephony.known import AI_FACTS
 
 REPORT_WAIT = timedelta(seconds=90)
@@ -182,6 +183,12 @@ class Case:
         check = self.rules.filter
         is_asked_for = check is not None and not check.facts.isdisjoint(AI_FACTS)
         return is_asked_for and self.call.is_answered and not any(name.startswith("ai:") for name in self.call.raw)
+
+
+def read_case(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, now: datetime) -> Case:
+    """What a decision about the call of these facts looks at."""
+    call = read_call(facts)
+    return Case(call, done, ruleset, ruleset.streams[call.stream], now)
 
 
 def choose(case: Case, client: Client, known: Facts) -> Choosing:

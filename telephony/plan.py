@@ -23,17 +23,16 @@ from integration.rules.facts import Facts, StreamKind
 from integration.rules.filtering import passed_trace, refuse
 from integration.rules.ruleset import Ruleset
 from telephony import calling, corrections, creation, ending, imported, messages, missed
-from telephony.case import CLIENT, END, SEEN, SHOWN, USER, Case, choose, talker_id, title_of
-from telephony.facts import CallFacts, read_call
+from telephony.case import CLIENT, END, SEEN, SHOWN, USER, Case, choose, read_case, talker_id, title_of
+from telephony.facts import CallFacts
 from telephony.known import rule_facts
 
 
 def decide_call(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, now: datetime) -> Decision:
     """Say what is still to do for this call. Running it again with nothing new plans nothing."""
-    call = read_call(facts)
-    case = Case(call, done, ruleset, ruleset.streams[call.stream], now)
+    case = read_case(facts, done, ruleset, now)
     plan = yield from _decide(case)
-    seen = {leg.employee_id for leg in (*call.rings, *call.answers)}
+    seen = {leg.employee_id for leg in (*case.call.rings, *case.call.answers)}
     return replace(plan, names_strangers=not seen <= ruleset.employees.keys())
 
 

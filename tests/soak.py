@@ -33,6 +33,7 @@ from django.core.management import CommandError, call_command
 
 from tests.postgres import running_server
 from tests.sandbox import Sandbox
+from tests.soak_clicks import describe_clicks, watching
 from tests.soak_plan import SoakPlan, make_plan
 from tests.soak_player import Player
 from tests.soak_service import ROOT, Service, running_service
@@ -76,12 +77,13 @@ def run(plan: SoakPlan, *, log: Path) -> tuple[Verdict, list[str]]:
         switch_callbacks_on()
         sandbox.portal.operating_minutes = 1  # ten are too long to wait for
         player = Player(sandbox, plan, service.kill)
-        with administrator(sandbox, player.counts):
+        with administrator(sandbox, player.counts), watching() as watch:
             player.play()
             rest = come_to_rest(player)
         callbacks = player.counts["callback forms taken"]
         verdict = judge(sandbox, player.stories, player.accepted_clicks, callbacks=callbacks)
-        return verdict, describe(plan, player, service, verdict, rest)
+        clicks = describe_clicks(watch, player.accepted_clicks)
+        return verdict, [*describe(plan, player, service, verdict, rest), *clicks]
 
 
 def switch_callbacks_on() -> None:
