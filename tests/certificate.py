@@ -17,9 +17,10 @@ NAME = "localhost"
 
 @dataclass(frozen=True)
 class Certificate:
-    """Two PEM files: key and certificate of a server, and the bundle of issuers that a client needs."""
+    """PEM files: key and certificate of a server; its issuer; a bundle of that and of the real issuers."""
 
     server: Path
+    issuer: Path
     bundle: Path
 
     def context(self) -> ssl.SSLContext:
@@ -30,16 +31,17 @@ class Certificate:
 
 
 def make(place: Path) -> Certificate:
-    """Write a certificate for `NAME` and a bundle with its issuer into a directory; good for a day."""
+    """Write a certificate for `NAME` and who is to be trusted for it into a directory; good for a day."""
     issuer_key, key = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())
     constraints = x509.BasicConstraints(ca=True, path_length=0)
     issuer = _sign("Issuer of the tests", issuer_key, constraints, issuer_key=issuer_key)
     names = x509.SubjectAlternativeName([x509.DNSName(NAME)])
     server = _sign(NAME, key, names, issuer_key=issuer_key, issuer=issuer.subject)
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    made = Certificate(place / "server.pem", place / "bundle.pem")
+    made = Certificate(place / "server.pem", place / "issuer.pem", place / "bundle.pem")
     made.server.write_bytes(secret + server.public_bytes(Encoding.PEM))
-    made.bundle.write_bytes(Path(certifi.where()).read_bytes() + issuer.public_bytes(Encoding.PEM))
+    made.issuer.write_bytes(issuer.public_bytes(Encoding.PEM))
+    made.bundle.write_bytes(Path(certifi.where()).read_bytes() + made.issuer.read_bytes())
     return made
 
 
