@@ -17,7 +17,7 @@ from crm_bitrix import rulesets
 from crm_bitrix.actions import Action, Decision, Plan, QuestionRefused
 from integration.inbox import KINDS
 from integration.models import Communication, Credential
-from integration.rules.conditions import Check, Outcome, flatten_trace
+from integration.rules.checks import Check, Outcome, flatten_trace
 from integration.rules.facts import Facts, StreamKind
 from integration.rules.ruleset import Ruleset, StreamRules
 from integration.rules.settings_value import Settings

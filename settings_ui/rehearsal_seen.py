@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from crm_bitrix import rulesets
 from integration.models import Communication, Credential
-from integration.rules.conditions import Check
+from integration.rules.checks import Check
 from integration.rules.facts import Facts, StreamKind
 from integration.rules.ruleset import Ruleset
 from integration.rules.settings_value import Settings

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from json_logic import jsonLogic
 
-from integration.rules.conditions import Check, compile_tree, parse_tree
+from integration.rules.checks import Check, compile_tree
+from integration.rules.conditions import parse_tree
 from integration.rules.facts import FactType, StreamKind, facts_of
 from integration.rules.field_values import FieldInfo
 from integration.rules.filtering import refuse

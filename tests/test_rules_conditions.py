@@ -10,17 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from integration.rules.checks import Reading, compile_tree, flatten_trace
 from integration.rules.condition_tests import fold_text, make_mask
 from integration.rules.condition_values import OPERATORS
-from integration.rules.conditions import (
-    Condition,
-    Group,
-    compile_tree,
-    dump_tree,
-    flatten_trace,
-    holds_end_fact,
-    parse_tree,
-)
+from integration.rules.conditions import Condition, dump_tree, holds_end_fact, parse_tree
 from integration.rules.facts import FACTS, WEEKDAYS, FactType, StreamKind, choices_of, facts_of
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -311,11 +304,11 @@ def trees(stream):
         )
     return st.sampled_from(["all", "any"]).flatmap(
         lambda join: st.lists(node, min_size=1, max_size=3).map(lambda nodes: {join: nodes})
-    ).filter(lambda tree: count_conditions(tree) <= 50)  # fmt: skip
+    ).filter(lambda tree: len(leaves_of(tree)) <= 50)  # fmt: skip
 
 
-def count_conditions(node):
-    return 1 if "fact" in node else sum(map(count_conditions, next(iter(node.values()))))
+def leaves_of(node):
+    return [node] if "fact" in node else [leaf for child in next(iter(node.values())) for leaf in leaves_of(child)]
 
 
 def fact_values(stream):
@@ -408,10 +401,10 @@ def test_compiled_tree_agrees_with_the_naive_evaluator(stream, data):
     assert outcome.passed == naive(value, facts)
     trace = flatten_trace(outcome)
     json.dumps(trace)
-    assert len(trace) == count_conditions(value)
-    for row in outcome.conditions:
-        assert row.passed == naive(dump_tree(Group("all", (row.condition,))), facts)
-        assert row.actual == facts.get(row.condition.fact)
+    for leaf, row in zip(leaves_of(value), trace, strict=True):
+        told = json.dumps(facts.get(leaf["fact"]), default=lambda moment: moment.isoformat())
+        assert row["passed"] == naive(leaf, facts)
+        assert row["actual"] == json.loads(told)
 
 
 @pytest.mark.parametrize("stream", StreamKind)
@@ -462,6 +455,25 @@ def test_trace_shows_every_condition_even_after_the_answer_is_certain():
         {"node": "any[1].all[0]", "fact": "talk_duration", "op": "ge", "value": 5, "actual": 3, "passed": False},
         {"node": "any[1].all[1]", "fact": "tags", "op": "in", "value": ["VIP"], "actual": None, "passed": False},
     ]
+
+
+def test_a_group_may_stand_between_conditions():
+    tree = all_of(cond("tags", "empty"), {"any": [cond("talk_duration", "ge", 5)]}, cond("client_name", "empty"))
+    check = compile_tree(parse_good(tree), zone=MOSCOW)
+    assert [row["node"] for row in flatten_trace(check({}))] == ["all[0]", "all[1].any[0]", "all[2]"]
+    assert check({"talk_duration": 5}).passed
+    assert not check({"talk_duration": 4}).passed
+    assert not check({"talk_duration": 5, "tags": ("VIP",)}).passed
+    assert not check({"talk_duration": 5, "client_name": "Анна"}).passed
+
+
+def test_checks_that_read_the_same_event_say_what_each_says_alone():
+    first = compile_tree(parse_good(all_of(cond("client_name", "eq", "анна"))), zone=MOSCOW)
+    second = compile_tree(parse_good(all_of(cond("tags", "empty"), cond("client_name", "ne", "анна"))), zone=MOSCOW)
+    facts = {"client_name": "Анна", "tags": ("VIP",)}
+    event = Reading(facts)
+    together = [flatten_trace(check.ask(event)) for check in (first, second)]
+    assert together == [flatten_trace(check(facts)) for check in (first, second)]
 
 
 def test_trace_is_short_json_whatever_the_facts_are():

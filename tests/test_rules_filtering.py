@@ -5,7 +5,8 @@ from datetime import UTC
 import pytest
 from django.utils.translation import override
 
-from integration.rules.conditions import compile_tree, parse_tree
+from integration.rules.checks import compile_tree
+from integration.rules.conditions import parse_tree
 from integration.rules.facts import StreamKind
 from integration.rules.filtering import refuse
 from integration.trace import show_reason

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from crm_bitrix.actions import Answer, Done
 from integration.events import RawEvent
-from integration.rules.conditions import compile_tree, parse_tree
+from integration.rules.checks import compile_tree
+from integration.rules.conditions import parse_tree
 from integration.rules.facts import StreamKind
 from integration.rules.field_values import FieldInfo
 from integration.rules.mapping import MappingRow, Policy, map_fields

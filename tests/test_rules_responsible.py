@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integration.rules.conditions import compile_tree, parse_tree
+from integration.rules.checks import compile_tree
+from integration.rules.conditions import parse_tree
 from integration.rules.facts import StreamKind
 from integration.rules.responsible import (
     Assign,
@@ -326,3 +327,21 @@ def test_whatever_the_rules_the_choice_is_active_stable_and_explained(
     assert not (at_end and choice.is_provisional)
     if not at_end and not choice.is_provisional:
         assert made(run(True)) == made(choice)
+
+
+def test_a_fact_is_read_once_however_many_rules_ask_for_it():
+    class Facts(dict):
+        """Facts that remember what was asked for."""
+
+        def __init__(self, *told):
+            super().__init__(*told)
+            self.asked = Counter()
+
+        def get(self, name, default=None):
+            self.asked[name] += 1
+            return super().get(name, default)
+
+    facts = Facts({"scenario_name": "Продажи"})
+    choice = choose(*[rule(str(n), "user", n, check=check("scenario_name", f"№ {n}")) for n in range(20)], facts=facts)
+    assert [entry["outcome"] for entry in choice.trace] == ["no_match"] * 20 + ["chosen"]
+    assert facts.asked == {"scenario_name": 2}  # to be compared, and to be shown

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from types import MappingProxyType
 
-from integration.rules.conditions import Check, Tree, compile_tree, facts_of_tree, holds_end_fact
+from integration.rules.checks import Check, compile_tree
+from integration.rules.conditions import Tree, facts_of_tree, holds_end_fact
 from integration.rules.facts import Moment, StreamKind, moment
 from integration.rules.mapping_rows import Fields
 from integration.rules.responsible import Rule

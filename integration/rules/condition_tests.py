@@ -6,11 +6,11 @@ when the fact is absent or of another type than the catalogue says. A test takes
 
 import operator
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, tzinfo
 from functools import lru_cache
 from typing import Any
+from unicodedata import normalize
 
 from integration.rules.condition_values import ConditionValue, parse_datetime, parse_time
 from integration.rules.facts import FactType
@@ -22,6 +22,9 @@ Test = Callable[[Any], bool]
 # Longer texts take part with their beginning only, which bounds the work of 50 conditions on a hostile text.
 MAX_COMPARED_CHARACTERS = 10_000
 MAX_REMEMBERED_CHARACTERS = 200
+
+_LISTS = (tuple, list)
+_NUMBERS = (int, float)  # and not bool, which is an int to isinstance()
 
 
 def fold_text(text: str) -> str:
@@ -56,15 +59,20 @@ def make_test(type_: FactType, op: str, value: ConditionValue, zone: tzinfo) -> 
 
 
 def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", text).strip().casefold().replace("ё", "е")
+    return normalize("NFC", text).strip().casefold().replace("ё", "е")
 
 
-# One event runs the filter and every rule over the same few texts.
+# For what settings and the CRM call things. The texts of events are new each time: to remember one costs more than to
+# fold it.
 _fold_short = lru_cache(maxsize=4096)(_fold)
 
 
 def _read_text(value: Any) -> str | None:
-    return fold_text(value) or None if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    if len(value) > MAX_COMPARED_CHARACTERS:
+        value = value[:MAX_COMPARED_CHARACTERS]
+    return normalize("NFC", value).strip().casefold().replace("ё", "е") or None
 
 
 def _read_phone(value: Any) -> str | None:
@@ -76,11 +84,11 @@ def _read_code(value: Any) -> str | None:
 
 
 def _read_number(value: Any) -> int | float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return value if type(value) in _NUMBERS else None
 
 
 def _read_list(value: Any) -> frozenset[str] | None:
-    if not isinstance(value, tuple | list):
+    if not isinstance(value, _LISTS):
         return None
     return frozenset([fold_text(item) for item in value if isinstance(item, str) and item.strip()]) or None
 
@@ -141,8 +149,14 @@ def _make_number_test(op: str, value: Any, zone: tzinfo) -> Test:
         return lambda actual: actual is not None and low <= actual <= high
     if op == "ne":
         return lambda actual: bool(actual != value)
-    compare = _COMPARISONS[op]
-    return lambda actual: actual is not None and compare(actual, value)
+    tests: Mapping[str, Test] = {
+        "eq": lambda actual: actual is not None and actual == value,
+        "lt": lambda actual: actual is not None and actual < value,
+        "le": lambda actual: actual is not None and actual <= value,
+        "gt": lambda actual: actual is not None and actual > value,
+        "ge": lambda actual: actual is not None and actual >= value,
+    }
+    return tests[op]
 
 
 def _make_list_test(op: str, value: Any, zone: tzinfo) -> Test:

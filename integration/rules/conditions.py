@@ -1,16 +1,13 @@
 """Condition trees: what a filter and a responsible rule ask of the facts.
 
-`parse_tree` reads the settings document, `dump_tree` writes it back, `compile_tree` makes the check that runs on every
-event. A check evaluates every condition, also those that can no longer change the answer, because its trace is what
-the journal shows.
+`parse_tree` reads the settings document, `dump_tree` writes it back; `checks.compile_tree` makes what runs on every
+event.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, time, tzinfo
 from typing import Any
 
-from integration.rules.condition_tests import Reader, Test, make_reader, make_test
 from integration.rules.condition_values import (
     OPERATORS,
     TYPE_NAMES,
@@ -20,14 +17,12 @@ from integration.rules.condition_values import (
     parse_value,
     takes_value,
 )
-from integration.rules.facts import FACTS, STREAM_NAMES, Fact, Facts, Moment, StreamKind, moment
+from integration.rules.facts import FACTS, STREAM_NAMES, Fact, Moment, StreamKind, moment
 from integration.rules.faults import Fault, find_unknown_keys, join_codes, quote
 
 MAX_DEPTH = 4
 MAX_NODES = 50
 MAX_CONDITIONS = 50
-SHOWN_ITEMS = 20
-SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -48,78 +43,6 @@ class Group:
 
 
 Tree = Group
-
-
-@dataclass(frozen=True)
-class ConditionResult:
-    """How one condition of a check came out; `node` is its place in the tree, like `all[1].any[0]`."""
-
-    node: str
-    condition: Condition
-    actual: Any
-    passed: bool
-
-
-# A condition as a check keeps it: its place in the tree, itself, the number of its fact among the check's facts, and
-# its value as the trace shows it.
-_Leaf = tuple[str, Condition, int, Any]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Answer of a check: `passed`, and every condition with what the fact was, in the order of the tree."""
-
-    passed: bool
-    _leaves: tuple[_Leaf, ...]
-    _values: tuple[Any, ...]
-    _results: tuple[bool, ...]
-
-    @property
-    def conditions(self) -> tuple[ConditionResult, ...]:
-        """The trace. Built when asked for: a check that nobody looks into pays nothing for it."""
-        rows = zip(self._leaves, self._results, strict=True)
-        return tuple(
-            ConditionResult(node, leaf, self._values[number], passed) for (node, leaf, number, _shown), passed in rows
-        )
-
-    def flatten(self) -> list[dict[str, Any]]:
-        """The trace as JSON, see `flatten_trace`."""
-        actual = tuple(map(_shorten, self._values))
-        return [
-            {
-                "node": node,
-                "fact": leaf.fact,
-                "op": leaf.op,
-                "value": shown,
-                "actual": actual[number],
-                "passed": passed,
-            }
-            for (node, leaf, number, shown), passed in zip(self._leaves, self._results, strict=True)
-        ]
-
-
-@dataclass(frozen=True, eq=False)
-class Check:
-    """A compiled tree. Call it with the facts of one event to get its `Outcome`; it never raises."""
-
-    tree: Tree
-    _leaves: tuple[_Leaf, ...]
-    _names: tuple[str, ...]
-    _readers: tuple[Reader, ...]
-    _tests: tuple[tuple[Test, int], ...]
-    _verdict: Callable[[Sequence[bool]], bool]
-
-    @property
-    def facts(self) -> frozenset[str]:
-        """The names of the facts that it asks for."""
-        return frozenset(self._names)
-
-    def __call__(self, facts: Facts) -> Outcome:
-        """Evaluate every condition; a fact is read and folded once however many conditions ask for it."""
-        values = tuple(map(facts.get, self._names))
-        folded = [None if value is None else read(value) for read, value in zip(self._readers, values, strict=True)]
-        results = tuple([test(folded[number]) for test, number in self._tests])
-        return Outcome(self._verdict(results), self._leaves, values, results)
 
 
 def parse_tree(value: Any, *, stream: StreamKind, country: str, path: str) -> tuple[Tree | None, tuple[Fault, ...]]:
@@ -143,39 +66,24 @@ def dump_tree(tree: Tree | None) -> dict[str, Any] | None:
     return None if tree is None else {tree.join: [_dump_node(node) for node in tree.nodes]}
 
 
+def leaves_of(group: Group, prefix: str = "") -> Iterator[tuple[str, Condition]]:
+    """The conditions in the order of the tree, each with its place, like `all[1].any[0]`; `prefix` is the group's."""
+    for index, node in enumerate(group.nodes):
+        place = f"{prefix}{group.join}[{index}]"
+        if isinstance(node, Group):
+            yield from leaves_of(node, f"{place}.")
+        else:
+            yield place, node
+
+
 def facts_of_tree(tree: Tree) -> frozenset[str]:
     """The names of the facts that a tree asks for."""
-    return frozenset(leaf.fact for _, leaf in _leaves_of(tree, ""))
+    return frozenset(leaf.fact for _, leaf in leaves_of(tree))
 
 
 def holds_end_fact(tree: Tree | None, stream: StreamKind) -> bool:
     """True if some condition asks for a fact that the stream knows only when the event is over."""
-    return tree is not None and any(moment(leaf.fact, stream) is Moment.END for _, leaf in _leaves_of(tree, ""))
-
-
-def compile_tree(tree: Tree, *, zone: tzinfo) -> Check:
-    """Make the check of a parsed tree; `zone` is the UIS account's, in which the dates of conditions are meant."""
-    places = tuple(_leaves_of(tree, ""))
-    names = tuple(dict.fromkeys(leaf.fact for _, leaf in places))
-    leaves = tuple((place, leaf, names.index(leaf.fact), _shorten(leaf.value)) for place, leaf in places)
-    return Check(
-        tree=tree,
-        _leaves=leaves,
-        _names=names,
-        _readers=tuple(make_reader(FACTS[name].type) for name in names),
-        _tests=tuple(
-            (make_test(FACTS[leaf.fact].type, leaf.op, leaf.value, zone), number) for _, leaf, number, _ in leaves
-        ),
-        _verdict=_compile_group(tree, iter(range(len(leaves)))),
-    )
-
-
-def flatten_trace(outcome: Outcome) -> list[dict[str, Any]]:
-    """The trace as JSON: {"node", "fact", "op", "value", "actual", "passed"} per condition.
-
-    Long texts are cut at 200 characters and long lists at 20 items; the tree itself is in the settings document.
-    """
-    return outcome.flatten()
+    return tree is not None and any(moment(leaf.fact, stream) is Moment.END for _, leaf in leaves_of(tree))
 
 
 class _TreeParser:
@@ -272,41 +180,3 @@ def _dump_node(node: Condition | Group) -> dict[str, Any]:
     if takes_value(node.op):
         dumped["value"] = list(node.value) if isinstance(node.value, tuple) else node.value
     return dumped
-
-
-def _leaves_of(group: Group, prefix: str) -> Iterator[tuple[str, Condition]]:
-    """Conditions in the order of the tree, each with its place below the top."""
-    for index, node in enumerate(group.nodes):
-        place = f"{prefix}{group.join}[{index}]"
-        if isinstance(node, Group):
-            yield from _leaves_of(node, f"{place}.")
-        else:
-            yield place, node
-
-
-def _compile_group(group: Group, numbers: Iterator[int]) -> Callable[[Sequence[bool]], bool]:
-    """The verdict of a group from the results of all conditions, which are numbered in the order of the tree."""
-    own: list[int] = []
-    groups: list[Callable[[Sequence[bool]], bool]] = []
-    for node in group.nodes:
-        if isinstance(node, Group):
-            groups.append(_compile_group(node, numbers))
-        else:
-            own.append(next(numbers))
-    leaves, inner = tuple(own), tuple(groups)
-    join = all if group.join == "all" else any
-    if not inner:
-        return lambda results: join(map(results.__getitem__, leaves))
-    return lambda results: join([*map(results.__getitem__, leaves), *[verdict(results) for verdict in inner]])
-
-
-def _shorten(value: Any) -> Any:
-    """A fact or a condition's value as short JSON; dates in ISO form."""
-    if isinstance(value, str):
-        return value if len(value) <= SHOWN_CHARACTERS else value[:SHOWN_CHARACTERS] + "…"
-    if isinstance(value, tuple | list):
-        shown = [_shorten(item) for item in value[:SHOWN_ITEMS]]
-        return shown if len(value) <= SHOWN_ITEMS else [*shown, "…"]
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return value if value is None or isinstance(value, bool | int | float) else str(value)[:SHOWN_CHARACTERS]

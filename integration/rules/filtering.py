@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from integration.rules.conditions import Check, flatten_trace
+from integration.rules.checks import Check, flatten_trace
 from integration.rules.facts import Facts
 
 

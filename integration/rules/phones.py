@@ -41,7 +41,8 @@ def normalise_phone(text: str | int | None, country: str) -> str | None:
 
 def phone_digits(text: str) -> str:
     """The ASCII digits of a text: `+7 495 …` → `7495…`."""
-    return _NO_DIGITS.sub("", text)
+    written = text.removeprefix("+")
+    return written if written.isdecimal() and written.isascii() else _NO_DIGITS.sub("", text)
 
 
 def show_phone(phone: str) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from integration.rules.conditions import Check, flatten_trace
+from integration.rules.checks import Check, Reading, flatten_trace
 from integration.rules.facts import Facts, StreamKind
 
 OWNER_ORDER = ("deal", "lead", "contact", "company")
@@ -146,8 +146,9 @@ def choose_responsible(
     """
     trace: list[TraceEntry] = []
     is_provisional = False
+    event = Reading(facts)
     for index, rule in enumerate(rules):
-        entry, user_id = _try_rule(index, rule, facts=facts, people=candidates, stream=stream, at_end=at_end, seed=seed)
+        entry, user_id = _try_rule(index, rule, event=event, people=candidates, stream=stream, at_end=at_end, seed=seed)
         trace.append(entry)
         is_provisional = is_provisional or entry["outcome"] == "passed_over"
         if user_id is not None:
@@ -189,7 +190,7 @@ def _try_rule(
     index: int,
     rule: Rule,
     *,
-    facts: Facts,
+    event: Reading,
     people: Candidates,
     stream: StreamKind,
     at_end: bool,
@@ -201,7 +202,7 @@ def _try_rule(
         return _entry(head, "off", None, []), None
     if not at_end and (rule.holds_end_fact or needs_end(rule.assign, stream)):
         return _entry(head, "passed_over", None, []), None
-    outcome = rule.check(facts) if rule.check is not None else None
+    outcome = rule.check.ask(event) if rule.check is not None else None
     if outcome is not None:
         head["conditions"] = flatten_trace(outcome)
         if not outcome.passed:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from integration.rules.conditions import Check
+from integration.rules.checks import Check
 from integration.rules.facts import Facts, StreamKind
 from integration.rules.mapping_rows import Fields, MappingRow
 from integration.rules.responsible import Candidates, Choice, Rule, choose_responsible
