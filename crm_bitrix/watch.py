@@ -8,7 +8,8 @@ written to from here.
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import Min
+from django.apps import apps
+from django.db.models import Count, Min
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -27,6 +28,8 @@ AWAY_FAILURES = 7
 """Failures in a row after which a portal counts as away: about ten minutes."""
 
 LATE = timedelta(minutes=30)
+LAMENTED = timedelta(days=7)
+"""How long after a call people are told that its recording was given up; its transfer is tried for three days."""
 
 HOLDS: Mapping[str, str] = {
     "invalid_grant": "token",
@@ -68,7 +71,7 @@ UIS: Mapping[str, tuple[str, timedelta]] = {
 CODES = {
     *HOLDS.values(),
     *(cause for cause, _patience in UIS.values()),
-    *("held", "uninstalled", "portal_away", "queue_late", "uis_refused"),
+    *("held", "uninstalled", "portal_away", "queue_late", "uis_refused", "records"),
 }
 SERVICE_CODES = {heartbeat.HEARTBEAT: "worker_stopped", heartbeat.TICK: "tick_stopped"}
 
@@ -85,7 +88,7 @@ def look_if_due() -> None:
 
 def look(now: datetime, *, previous: datetime | None) -> None:
     """Bring the ledger of troubles up to date, and see to it that people are told."""
-    alerts.settle([*_holds(), *_slow(now), *_uis(now)], codes=CODES)
+    alerts.settle([*_holds(), *_slow(now), *_uis(now), *_records(now)], codes=CODES)
     if previous is not None and previous > now - BLIND:
         alerts.settle(_silent(now), codes=SERVICE_CODES.values(), subject=alerts.SERVICE)
     to_mail = alerts.to_mail(now)
@@ -127,6 +130,18 @@ def _uis(now: datetime) -> Iterator[Trouble]:
         if since <= now - patience:
             detail = cursor.error if code in ("uis_ip", "uis_refused") else ""
             yield Trouble(code, cursor.credential.portal, cursor.credential, detail=detail, since=since)
+
+
+def _records(now: datetime) -> Iterator[Trouble]:
+    """Portals with recordings that were given up for good."""
+    lost = apps.get_model("telephony.Record").objects.filter(
+        state="failed",
+        communication__started_at__gt=now - LAMENTED,
+        communication__portal__uninstalled_at__isnull=True,
+    )
+    counts = dict(lost.order_by().values_list("communication__portal").annotate(n=Count("pk")))
+    for portal in Portal.objects.filter(pk__in=counts).order_by("pk"):
+        yield Trouble("records", portal, detail=str(counts[portal.pk]))
 
 
 def _silent(now: datetime) -> Iterator[Trouble]:

@@ -20,6 +20,8 @@ PAGE = 50
 SHORTEST_NUMBER = 4
 KINDS = ("call", "chat", "request")
 DIRECTIONS = ("in", "out")
+RECORD_LOST = "record_lost"
+"""Asked for like a state: calls that are carried over, but a recording of theirs was given up."""
 _UNSEEN = ("trace", "facts_rank", "client_keys")
 
 
@@ -61,7 +63,7 @@ def read_wanted(form: Mapping[str, Any]) -> Wanted:
         till=_date(form.get("till", "")),
         kind=_one_of(form.get("kind", ""), KINDS),
         direction=_one_of(form.get("direction", ""), DIRECTIONS),
-        state=_one_of(form.get("state", ""), State.values),
+        state=_one_of(form.get("state", ""), (*State.values, RECORD_LOST)),
         number=str(form.get("number", "")).strip()[:64],
         employee=str(form.get("employee", "")).strip()[:100],
     )
@@ -75,7 +77,11 @@ def find(portal: Portal, wanted: Wanted) -> QuerySet[Communication]:
         rows = rows.filter(started_at__gte=datetime.combine(wanted.since, time(), zone))
     if wanted.till:
         rows = rows.filter(started_at__lt=datetime.combine(wanted.till + timedelta(days=1), time(), zone))
-    for name in ("kind", "direction", "state"):
+    if wanted.state == RECORD_LOST:
+        rows = rows.filter(pk__in=Communication.objects.filter(portal=portal, records__state="failed").values("pk"))
+    elif wanted.state:
+        rows = rows.filter(state=wanted.state)
+    for name in ("kind", "direction"):
         if value := getattr(wanted, name):
             rows = rows.filter(**{name: value})
     if wanted.number:

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from crm_bitrix.admin.journal import DIRECTIONS, KINDS
@@ -46,7 +47,7 @@ def journal_page(request: FrameRequest) -> HttpResponse:
     failed = journal.find(portal, wanted).filter(state=State.FAILED).count() if session.is_admin else 0
     context |= {
         "wanted": wanted,
-        "states": State.choices,
+        "states": (*State.choices, (journal.RECORD_LOST, _("Запись не передана"))),
         "kinds": KINDS.items(),
         "directions": DIRECTIONS.items(),
         "failed": failed,

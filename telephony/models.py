@@ -81,7 +81,10 @@ class Record(models.Model):
         verbose_name = _("запись разговора")
         verbose_name_plural = _("записи разговоров")
         constraints = [models.UniqueConstraint(fields=["communication", "record_id"], name="record_once")]
-        indexes = [models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="record_due")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="record_due"),
+            models.Index(fields=["communication"], condition=Q(state="failed"), name="record_lost"),
+        ]
 
     def __str__(self) -> str:
         return self.filename

@@ -20,6 +20,7 @@ from integration.alert_causes import CAUSES
 from integration.alerts import Trouble, settle
 from integration.models import Alert, Communication, DayCount, InboxEvent, Lane, Portal, ReportCursor, SettingsTab
 from integration.uis_errors import ACCOUNT_CODES
+from telephony.models import Record
 from tests.conftest import START, Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -290,6 +291,29 @@ def test_many_failures_are_told_and_a_few_are_not(product: Product):
     reported(product, "failed", 1)
     account_alerts.look(product.credential, timezone.now())
     assert open_codes() == ["failures"]
+
+
+def test_recordings_given_up_are_told_once_until_they_are_sent_again_or_forgotten(product: Product):
+    minute(product)
+    since = len(mail.outbox)
+    story = product.play("answered_call")
+    call = product.call(story)
+    lost = [call.records.create(record_id=f"r{number}", filename="r.mp3") for number in range(2)]
+    assert minute(product) == []
+    Record.objects.filter(pk__in=[one.pk for one in lost]).update(state=Record.State.FAILED, due_at=None)
+    assert minute(product) == ["records"]
+    [shown] = alerts.open_alerts(product.portal)
+    assert shown.detail == "2"
+    assert "«Запись не передана»" in shown.sentence()
+    assert "записи части звонков не переданы (2)" in notices(product)[-1]
+    product.clock.shift(timedelta(days=2))
+    assert minute(product) == ["records"]
+    Record.objects.filter(pk=lost[0].pk).send_again()
+    assert minute(product) == ["records"]
+    product.clock.shift(timedelta(days=5))
+    assert minute(product) == []
+    told = [letter.subject for letter in mail.outbox[since:] if "записи" in letter.subject]
+    assert len(told) == 1
 
 
 # --- before it hurts

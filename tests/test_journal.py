@@ -137,11 +137,14 @@ def test_filters_narrow_the_list(product, admin):
     call = make(product)[0]
     out = make(product, direction="out", client_phone="+79161234567", responsible_id=15, state=State.FAILED)[0]
     chat = make(product, kind="chat", direction="", started_at=timezone.now() - timedelta(days=9))[0]
+    for number, state in enumerate(("failed", "failed", "done")):
+        call.records.create(record_id=f"r{number}", filename="r.mp3", state=state)
     day = timezone.localdate() - timedelta(days=3)
     wanted = {
         ("kind", "chat"): [chat],
         ("direction", "out"): [out],
         ("state", "failed"): [out],
+        ("state", "record_lost"): [call],
         ("number", "8 (916) 123-45-67"): [out],
         ("number", "4567"): [out],
         ("number", "67"): [],
