@@ -33,6 +33,7 @@ from integration.models import (
 from integration.rules.facts import StreamKind
 from tests.leaks import listen, no_leaks, search_journals  # noqa: F401 - fixtures
 from tests.sandbox import Sandbox
+from tests.tables import quick_journeys  # noqa: F401 - a fixture
 
 START = datetime(2026, 3, 16, 7, 15, tzinfo=UTC)
 
