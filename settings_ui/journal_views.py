@@ -47,7 +47,7 @@ def journal_page(request: FrameRequest) -> HttpResponse:
     failed = journal.find(portal, wanted).filter(state=State.FAILED).count() if session.is_admin else 0
     context |= {
         "wanted": wanted,
-        "states": (*State.choices, (journal.RECORD_LOST, _("Запись не передана"))),
+        "states": (*State.choices, (journal.RECORD_LOST, _("Ошибка записи"))),
         "kinds": KINDS.items(),
         "directions": DIRECTIONS.items(),
         "failed": failed,

@@ -304,7 +304,7 @@ def test_recordings_given_up_are_told_once_until_they_are_sent_again_or_forgotte
     assert minute(product) == ["records"]
     [shown] = alerts.open_alerts(product.portal)
     assert shown.detail == "2"
-    assert "«Запись не передана»" in shown.sentence()
+    assert "«Ошибка записи»" in shown.sentence()
     assert "записи части звонков не переданы (2)" in notices(product)[-1]
     product.clock.shift(timedelta(days=2))
     assert minute(product) == ["records"]
