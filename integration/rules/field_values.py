@@ -132,6 +132,8 @@ def convert(value: Any, target: FieldInfo, writing: Writing) -> Any:
 
 def write_text(value: Any, writing: Writing) -> str:
     """Any fact as text: times in the given format, durations in seconds, phones in E.164, yes/no as Y/N."""
+    if isinstance(value, str):
+        return _storable(value).strip()
     if isinstance(value, bool):
         return "Y" if value else "N"
     if isinstance(value, datetime):
@@ -140,7 +142,7 @@ def write_text(value: Any, writing: Writing) -> str:
         return value.strftime("%H:%M")
     if isinstance(value, int | float):
         return show_number(value)
-    return _UNSTORABLE.sub("", str(value)).strip()
+    return _storable(str(value)).strip()
 
 
 def table_key(value: Any, writing: Writing) -> str:
@@ -148,8 +150,15 @@ def table_key(value: Any, writing: Writing) -> str:
     return str(value).lower() if isinstance(value, bool) else write_text(value, writing)
 
 
+def _storable(text: str) -> str:
+    """The text without what PostgreSQL and JSON do not take; nearly every text is printable, which is told faster."""
+    return text if text.isprintable() else _UNSTORABLE.sub("", text)
+
+
 def _to_string(value: Any, target: FieldInfo, writing: Writing) -> str:
     text = write_text(value, writing)
+    if len(text) <= MAX_STRING:
+        return text
     is_system = target.type == "string" and not target.code.upper().startswith("UF_")
     return text[:MAX_STRING] if is_system else text
 

@@ -1,7 +1,7 @@
 """Field mapping: which values a communication writes into which fields of its CRM objects."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -86,6 +86,7 @@ def map_fields(
     """
     drafts = {name: _Draft(name, fields.get(name, {}), when, (current or {}).get(name)) for name in OBJECTS}
     warnings: list[Mapping[str, Any]] = []
+    plain = Writing(zone, country)
     for row in rows:
         is_due = at_end if row.is_end_fact else not only_end_facts
         if row.object not in objects or not is_due:
@@ -93,9 +94,9 @@ def map_fields(
         raw = row.constant if row.constant is not None else facts.get(row.fact or "")
         if is_absent(raw):
             continue
-        warnings.extend(
-            _warning(row, reason, value) for reason, value in drafts[row.object].add(row, raw, zone, country)
-        )
+        writing = replace(plain, format=row.format) if row.format else plain
+        for reason, value in drafts[row.object].add(row, raw, writing):
+            warnings.append(_warning(row, reason, value))
     return Mapped({name: draft.values for name, draft in drafts.items() if draft.values}, tuple(warnings))
 
 
@@ -114,19 +115,19 @@ class _Draft:
         self.present = present
         self.values: dict[str, Any] = {}
 
-    def add(self, row: MappingRow, raw: Any, zone: tzinfo, country: str) -> list[Trouble]:
+    def add(self, row: MappingRow, raw: Any, writing: Writing) -> list[Trouble]:
         """Take one row with the value it brings; returns what could not be written and why."""
-        if row.policy is Policy.CREATE and self.is_found:
+        if self.is_found and row.policy is Policy.CREATE:
             return []
         target = self.fields.get(row.field)
         refusal = self._refusal(row, target)
         if refusal or target is None:
             return [(refusal or "no_field", raw)]
-        new, troubles = _convert_all(row, raw, target, Writing(zone, country, row.format))
+        new, troubles = _convert_all(row, raw, target, writing)
         if not new:
             return troubles
         if target.kind in MULTIFIELDS:
-            self._add_multifield(row.policy, target.kind, new, country)
+            self._add_multifield(row.policy, target.kind, new, writing.country)
         else:
             self._set(row.policy, target, new if target.is_multiple else new[0])
         return troubles
@@ -150,7 +151,7 @@ class _Draft:
         now = self.values.get(target.code, (self.present or {}).get(target.code))
         if policy is Policy.APPEND:
             value = _append(now, value)
-        elif policy is not Policy.OVERWRITE and not _is_empty(now, target):
+        elif not _is_empty(now, target) and policy is not Policy.OVERWRITE:
             return
         if not _is_same(now, value, target.kind):
             self.values[target.code] = value
@@ -173,9 +174,11 @@ class _Draft:
 
 def _convert_all(row: MappingRow, raw: Any, target: FieldInfo, writing: Writing) -> tuple[list[Any], list[Trouble]]:
     """The values to write – one, or several for a multiple field – and those that do not fit."""
-    elements = [_look_up(row.values, item, writing) for item in (raw if isinstance(raw, tuple) else (raw,))]
+    elements = raw if isinstance(raw, tuple) else (raw,)
+    if row.values:
+        elements = tuple(_look_up(row.values, item, writing) for item in elements)
     if isinstance(raw, tuple) and target.type in TEXT_TYPES and not target.is_multiple:
-        elements = [", ".join(str(item) for item in elements if not is_absent(item))]
+        elements = (", ".join(str(item) for item in elements if not is_absent(item)),)
     converted: list[Any] = []
     troubles: list[Trouble] = []
     for element in elements:
@@ -193,12 +196,11 @@ def _convert_all(row: MappingRow, raw: Any, target: FieldInfo, writing: Writing)
 
 def _look_up(values: Mapping[str, str], value: Any, writing: Writing) -> Any:
     """The value by the value table; one that is not listed as it is."""
-    if not values:
-        return value
     key = table_key(value, writing)
     if key in values:
         return values[key]
-    return next((text for known, text in values.items() if fold_text(known) == fold_text(key)), value)
+    wanted = fold_text(key)
+    return next((text for known, text in values.items() if fold_text(known) == wanted), value)
 
 
 def _append(now: Any, value: Any) -> Any:
@@ -215,10 +217,12 @@ def _append(now: Any, value: Any) -> Any:
 
 def _is_empty(now: Any, target: FieldInfo) -> bool:
     """Bitrix24 returns 0 for a sum nobody has entered."""
+    if now is None:
+        return True
     if target.kind in ("double", "money"):
         amount = str(now or "0").partition("|")[0]
         return amount.replace("0", "").strip(".") == ""
-    return now in (None, "", [], (), {}) or (isinstance(now, str) and not now.strip())
+    return not now.strip() if isinstance(now, str) else now in ([], (), {})
 
 
 def _is_same(now: Any, value: Any, kind: str) -> bool:

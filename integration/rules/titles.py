@@ -31,6 +31,7 @@ _GAP_IN_BRACKETS = re.compile(
 )
 _GAP_AFTER_OPENING = re.compile(rf"(\A|[{re.escape(_OPENING)}])\s*\0{_SEPARATORS}")
 _GAP_BEFORE_CLOSING = re.compile(rf"{_SEPARATORS}\0\s*(\Z|[{re.escape(_CLOSING)}])")
+_GAP_BEFORE_GAP = re.compile(rf"\0{_SEPARATORS}(?=\0)")
 _GAP_BETWEEN = re.compile(rf"({_SEPARATORS})\0{_SEPARATORS}")
 # Marks that turn the direction of the text after them, in a title of somebody else's list.
 _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -168,6 +169,8 @@ def _fill(substitution: Substitution, facts: Facts, zone: tzinfo, language: str)
 
 def _clean(text: str) -> str:
     """One line without control characters, half surrogate pairs and marks that turn the direction of text."""
+    if text.isprintable():
+        return text
     spaced = re.sub(r"\s", " ", text)
     return "".join(c for c in spaced if unicodedata.category(c) not in ("Cc", "Cs") and c not in _DIRECTION_MARKS)
 
@@ -177,11 +180,11 @@ def _close_gaps(text: str) -> str:
     before = None
     while _GAP in text and text != before:
         before = text
-        text = _GAP_IN_BRACKETS.sub(_GAP, text)
-        text = re.sub(rf"\0{_SEPARATORS}(?=\0)", "", text)
-    text = _GAP_BEFORE_CLOSING.sub(r"\1", _GAP_AFTER_OPENING.sub(r"\1", text))
-    text = _GAP_BETWEEN.sub(r"\1", text)
-    return re.sub(r"\s+", " ", text.replace(_GUARD, "")).strip()
+        text = _GAP_BEFORE_GAP.sub("", _GAP_IN_BRACKETS.sub(_GAP, text))
+    if _GAP in text:
+        text = _GAP_BEFORE_CLOSING.sub(r"\1", _GAP_AFTER_OPENING.sub(r"\1", text))
+        text = _GAP_BETWEEN.sub(r"\1", text)
+    return " ".join(text.replace(_GUARD, "").split())
 
 
 def _cut(text: str) -> str:
