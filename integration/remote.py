@@ -9,6 +9,7 @@ connected to, so a kept connection needs no second look. Nothing is sent twice: 
 request is an unknown outcome.
 """
 
+import io
 import ipaddress
 import json
 import socket
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from http.client import HTTPResponse
 from typing import Any, BinaryIO
 
 import requests
@@ -27,7 +29,7 @@ from requests.adapters import HTTPAdapter
 from requests_hardened.ip_filter import InvalidIPAddress, get_ip_address
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Timeout
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -73,10 +75,41 @@ class Reply:
     content: bytes
 
 
+class _InTime(io.RawIOBase):
+    """What comes through a socket within its timeout, all reads together."""
+
+    def __init__(self, arriving: io.RawIOBase, sock: socket.socket) -> None:
+        self.arriving, self.sock = arriving, sock
+        self.until = time.monotonic() + (sock.gettimeout() or 0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self.sock.settimeout(left)
+        return self.arriving.readinto(buffer)
+
+    def close(self) -> None:
+        self.arriving.close()
+        super().close()
+
+
+class _Answer(HTTPResponse):
+    """An answer that has one deadline for all of it, from its first byte on: the timeout the socket has then."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp = io.BufferedReader(_InTime(self.fp.detach(), sock))
+
+
 class _Connection(HTTPConnection):
     """Connects to the very address that was looked at. Whatever fails on the way there has carried nothing."""
 
     is_private_only = True
+    response_class = _Answer
 
     def connect(self) -> None:
         try:
@@ -174,26 +207,19 @@ def opened(
     """Send a request and give its answer and the chunks of its body, all within the deadline."""
     if connection.in_atomic_block:
         raise RuntimeError("HTTP inside a database transaction")
-    until = time.monotonic() + deadline_seconds
     # `total`: what connecting took is not given to reading once more.
     timeout = Timeout(total=deadline_seconds, connect=min(CONNECT_SECONDS, deadline_seconds), read=deadline_seconds)
     try:
         prepared = requests.Request(method, url, headers={**HEADERS, **(headers or {})}, **parts).prepare()
         # The adapter, not a session: no cookies, no redirects, nothing from the environment, and half the time.
         with _adapter().send(prepared, stream=True, timeout=timeout) as response:
-            yield response, _in_time(response, until)
+            yield response, response.raw.stream(65_536, decode_content=True)
     except NO_ADDRESS as error:
         raise RemoteError(f"the address is not allowed: {error}", Outcome.NOT_SENT) from error
+    except (requests.exceptions.ReadTimeout, ReadTimeoutError) as error:
+        raise RemoteError("the answer did not end in time", Outcome.UNKNOWN) from error
     except (requests.RequestException, HTTPError) as error:
         raise RemoteError(type(error).__name__, Outcome.UNKNOWN) from error
-
-
-def _in_time(response: requests.Response, until: float) -> Iterator[bytes]:
-    # `read1` returns with what has come; to wait for a full chunk would let an answer drip without end.
-    while chunk := response.raw.read1(65_536, decode_content=True):
-        if time.monotonic() > until:
-            raise RemoteError("the answer did not end in time", Outcome.UNKNOWN)
-        yield chunk
 
 
 def _limited(chunks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
