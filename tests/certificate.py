@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import certifi
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
@@ -41,7 +41,7 @@ def make(place: Path) -> Certificate:
     made = Certificate(place / "server.pem", place / "issuer.pem", place / "bundle.pem")
     made.server.write_bytes(secret + server.public_bytes(Encoding.PEM))
     made.issuer.write_bytes(issuer.public_bytes(Encoding.PEM))
-    made.bundle.write_bytes(Path(certifi.where()).read_bytes() + made.issuer.read_bytes())
+    made.bundle.write_bytes(Path(requests.certs.where()).read_bytes() + made.issuer.read_bytes())
     return made
 
 
