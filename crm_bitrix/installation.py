@@ -102,6 +102,7 @@ def store(identity: Identity, pair: Pair) -> Portal:
             portal.installed_at = timezone.now()
         portal.oauth_host, portal.scope = identity.oauth_host, identity.scope[:500]
         portal.licence, portal.language = identity.licence, identity.language
+        portal.time_zone = identity.time_zone or portal.time_zone
         portal.access_token, portal.refresh_token = pair.access_token, pair.refresh_token
         portal.token_user_id = identity.user_id
         portal.application_token = pair.application_token or portal.application_token
@@ -178,13 +179,15 @@ def open_application(identity: Identity, pair: Pair) -> Installed | None:
 
 
 def _note(portal: Portal, identity: Identity, pair: Pair) -> None:
-    known = (portal.domain, portal.client_endpoint, portal.scope, portal.application_token)
+    known = (portal.domain, portal.client_endpoint, portal.scope, portal.application_token, portal.time_zone)
     # Nobody but an administrator may teach us the secret of the events: whoever knows it can remove the application.
     given = (identity.is_admin and pair.application_token) or portal.application_token
-    if known != (identity.domain, identity.client_endpoint, identity.scope[:500], given):
+    # The portal names no zone of its own: that of whoever has connected it counts.
+    zone = (identity.user_id == portal.token_user_id and identity.time_zone) or portal.time_zone
+    if known != (identity.domain, identity.client_endpoint, identity.scope[:500], given, zone):
         portal.move_to(identity.domain, identity.client_endpoint)
-        portal.scope, portal.application_token = identity.scope[:500], given
-        portal.save(update_fields=[*Portal.ADDRESS, "scope", "application_token"])
+        portal.scope, portal.application_token, portal.time_zone = identity.scope[:500], given, zone
+        portal.save(update_fields=[*Portal.ADDRESS, "scope", "application_token", "time_zone"])
 
 
 def heal(portal: Portal) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
@@ -60,7 +61,8 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Identity:
-    """A proved user of a proved portal. `licence` is the vendor's letter: L F D T P."""
+    """A proved user of a proved portal. `licence` is the vendor's letter: L F D T P; `time_zone` is his own, "" where
+    the portal tells none that we know."""
 
     member_id: str
     user_id: int
@@ -71,6 +73,7 @@ class Identity:
     scope: str = ""
     licence: str = ""
     language: str = "ru"
+    time_zone: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,15 @@ def prove(
         scope=found.scope,
         licence=found.licence,
         language=language,
+        time_zone=_read_zone(str(profile.get("TIME_ZONE") or "")),
     )
+
+
+def _read_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, ValueError, OSError):
+        return ""
 
 
 def _is_known_as(found: Installation, domain: str) -> bool:

@@ -86,6 +86,21 @@ def test_everything_is_bound_in_one_request(service):
     assert [record.method for record in service.sandbox.portal.requests] == ["profile", "batch"]
 
 
+@pytest.mark.parametrize(
+    ("told", "zone"),
+    [("Asia/Vladivostok", "Asia/Vladivostok"), ("", "Europe/Moscow"), ("../../etc/passwd", "Europe/Moscow")],
+)
+def test_times_are_shown_in_the_zone_of_whoever_has_connected_the_portal(service, told, zone):
+    users = service.sandbox.portal.users
+    users[1]["TIME_ZONE"] = told
+    assert service.install().time_zone == zone
+    users[1]["TIME_ZONE"] = users[12]["TIME_ZONE"] = "Asia/Omsk"
+    assert service.open(APP, user_id=12).status_code == 200
+    assert Portal.objects.get().time_zone == zone
+    assert service.open(APP, user_id=1).status_code == 200
+    assert Portal.objects.get().time_zone == "Asia/Omsk"
+
+
 def test_installer_is_for_administrators(service):
     answer = service.open(INSTALL, user_id=12)
     assert answer.status_code == 403
