@@ -36,7 +36,6 @@ class Communication(models.Model):
     direction = models.CharField(_("направление"), max_length=3, blank=True)
     uis_id = models.CharField(_("номер в UIS"), max_length=64, blank=True)
     external_id = models.CharField(max_length=64, blank=True)
-    bitrix_call_id = models.CharField(max_length=100, blank=True)
     client_phone = models.CharField(_("телефон клиента"), max_length=20, blank=True)
     client_keys = models.JSONField(default=list, blank=True)
     facts = SealedJSONField(_("факты"), default=dict, blank=True)
