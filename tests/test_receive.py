@@ -1,6 +1,7 @@
 """The addresses that UIS calls: what is stored, what is refused, what is answered."""
 
 import json
+import threading
 from pathlib import Path
 
 import psycopg
@@ -149,3 +150,22 @@ def test_a_kept_connection_that_the_database_has_closed_refuses_no_notification(
         other.execute("SELECT pg_terminate_backend(%s, 1000)", [process])
     assert product.notify({"event": "in_call_session"}) == 200
     assert InboxEvent.objects.count() == 1
+
+
+def test_notifications_that_come_at_once_are_all_stored(product: Product, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("integration.ringer.leave", lambda _credential: None)
+    statuses: list[int] = []
+
+    def deliver(number: int) -> None:
+        try:
+            statuses.extend(product.notify({"event": "in_call_session", "number": n}) for n in (number, -number))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=deliver, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 16
+    assert InboxEvent.objects.count() == 16
