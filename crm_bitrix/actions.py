@@ -236,12 +236,14 @@ class Retry(StrEnum):
 class Method:
     """How a method that changes something behaves: retry rule, shape of its result, refusals that mean "done".
 
-    `keep(result)` reduces the vendor's answer to the parts that later actions may refer to. `look_up(params)` is the
-    command that tells whether the change happened; `found(params, result)` is the kept result, or None when it did not.
+    `keep(result)` reduces the vendor's answer to the parts that later actions may refer to; `paths` tells where in the
+    answer those stand that are there whenever the method succeeds. `look_up(params)` is the command that tells whether
+    the change happened; `found(params, result)` is the kept result, or None when it did not.
     """
 
     retry: Retry
     keep: Callable[[Json], Mapping[str, Json]]
+    paths: Mapping[str, str] = field(default_factory=dict)
     done_when_refused: tuple[str, ...] = ()
     look_up: Callable[[Mapping[str, Json]], Command] | None = None
     found: Callable[[Mapping[str, Json], Json], Mapping[str, Json] | None] | None = None
@@ -337,13 +339,13 @@ def _value(result: Json) -> Mapping[str, Json]:
 CALL_IS_OVER = "Call is not found"
 
 METHODS: Mapping[str, Method] = {
-    "crm.item.add": Method(Retry.LOOK_UP, _item, look_up=_look_up_item, found=_found_item),
+    "crm.item.add": Method(Retry.LOOK_UP, _item, paths={"id": "[item][id]"}, look_up=_look_up_item, found=_found_item),
     "crm.item.update": Method(Retry.REPEAT, _item),
     "crm.activity.configurable.add": Method(Retry.LOOK_UP, _activity, look_up=_look_up_activity, found=_found_activity),
     "crm.activity.configurable.update": Method(Retry.REPEAT, _activity),
     "crm.timeline.comment.add": Method(Retry.LOOK_UP, _comment, look_up=_look_up_comment, found=_found_comment),
     "crm.activity.binding.add": Method(Retry.REPEAT, _value, done_when_refused=("ACTIVITY_IS_ALREADY_BOUND",)),
-    "telephony.externalCall.register": Method(Retry.REPEAT, _call),
+    "telephony.externalCall.register": Method(Retry.REPEAT, _call, paths={"CALL_ID": "[CALL_ID]"}),
     "telephony.externalCall.show": Method(Retry.REPEAT, _value),
     "telephony.externalCall.hide": Method(Retry.REPEAT, _value),
     "telephony.externalCall.finish": Method(Retry.LOOK_UP, _finished, look_up=_look_up_finished, found=_found_finished),

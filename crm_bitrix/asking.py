@@ -36,9 +36,8 @@ class Steps:
     One broad `except` stands here: a step that raises fails its own communication, nobody else's.
     """
 
-    def __init__(self, client: Client, before_request: Callable[[], None]) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
-        self.before_request = before_request
         self.decisions: dict[int, Decision] = {}
         self.questions: dict[int, Question] = {}
         self.plans: dict[int, Plan] = {}
@@ -57,7 +56,7 @@ class Steps:
         self._isolated(communication.pk, first)
 
     def run(self) -> tuple[Mapping[int, Plan], Mapping[int, Failure]]:
-        """Ask until everybody has decided. Raises PortalError: nothing has happened."""
+        """Ask until everybody has decided. Raises PortalError, LeaseLost: nothing has happened."""
         for _ in range(ROUNDS):
             if not self.questions:
                 break
@@ -101,7 +100,6 @@ class Steps:
         answers = {name: Answer({}, links(one)) for name, one in questions.items() if not one.commands}
         told: list[Answer] = []
         for request in batch.pack(asked):
-            self.before_request()
             commands = {
                 f"q{number}_{name}": batch.prefixed(command, f"q{number}_")
                 for number, question in enumerate(request)

@@ -49,9 +49,9 @@ def _flat(value: Json, name: str = "") -> Iterable[tuple[str, str]]:
         yield from _flat(part, f"{name}[{key}]" if name else str(key))
 
 
-def body(commands: Mapping[str, Command]) -> dict[str, Json]:
-    """The parameters of the batch request. It goes on after a refused command."""
-    return {"halt": 0, "cmd": {name: query(command) for name, command in commands.items()}}
+def body(commands: Mapping[str, Command], *, halts: bool = False) -> dict[str, Json]:
+    """The parameters of the batch request. It goes on after a refused command, unless it `halts` there."""
+    return {"halt": int(halts), "cmd": {name: query(command) for name, command in commands.items()}}
 
 
 def prefixed(command: Command, prefix: str) -> Command:
@@ -61,12 +61,23 @@ def prefixed(command: Command, prefix: str) -> Command:
 
 def _spelled(value: Json, prefix: str) -> Json:
     if isinstance(value, ResultOf):
-        return f"$result[{prefix}{value.action}][{value.part}]"
+        return Reference.to(f"{prefix}{value.action}", f"[{value.part}]")
     if isinstance(value, Mapping):
         return {key: _spelled(part, prefix) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_spelled(part, prefix) for part in value]
     return value
+
+
+class Reference(str):
+    """What the portal replaces by a part of the result of an earlier command of the same request."""
+
+    __slots__ = ()
+
+    @classmethod
+    def to(cls, name: str, path: str) -> "Reference":
+        """To the command of this name; the path is that of the part, as `[item][id]`."""
+        return cls(f"$result[{name}]{path}")
 
 
 def is_safe(command: Command) -> bool:
@@ -75,6 +86,8 @@ def is_safe(command: Command) -> bool:
 
 
 def _mentions_reference(value: Json) -> bool:
+    if isinstance(value, Reference):
+        return False
     if isinstance(value, str):
         return REFERENCE.search(value) is not None
     if isinstance(value, Mapping):

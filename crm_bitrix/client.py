@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from django.utils import timezone
 
@@ -22,6 +23,12 @@ from integration.masking import mask
 from integration.models import Portal
 
 log = logging.getLogger(__name__)
+
+
+def sleep(seconds: float) -> None:
+    """Wait; tests let their clock go on instead."""
+    time.sleep(max(0.0, seconds))
+
 
 OPERATING_SECONDS = 400.0
 """Work time of one method after which we let it rest: the vendor blocks at 480 s in ten minutes (on-premise 420)."""
@@ -47,8 +54,11 @@ NOBODY = About()
 class Client:
     """Speaks to one portal. `level` is how full the shared bucket may get at most by these requests.
 
-    `until` is the moment of `time.monotonic()` by which the caller must have his answer, the renewal of a token
-    included; None = every request has the usual deadline of its own.
+    `bucket` is that of the portal unless the caller brings it, with the lease of his lane; `patience_seconds` is how
+    long a request may wait for room in it. `until` is the moment of `time.monotonic()` by which the caller must have
+    his answer, the renewal of a token included; None = every request has the usual deadline of its own.
+
+    In a `with` block the journal of requests is written once, at its end.
     """
 
     def __init__(
@@ -56,13 +66,27 @@ class Client:
         portal: Portal,
         *,
         level: float = lanes.LIVE_LEVEL,
+        bucket: lanes.Bucket | None = None,
+        patience_seconds: float = 0.0,
         may_wait: bool = True,
         until: float | None = None,
     ) -> None:
         self.portal = portal
         self.level = level
+        self.bucket = bucket or lanes.Bucket(portal.live_lane)
+        self.patience = timedelta(seconds=patience_seconds)
         self.may_wait = may_wait
         self.until = until
+        self._is_reserved = False
+        self._unwritten: list[RequestLog] | None = None
+
+    def __enter__(self) -> Self:
+        self._unwritten = []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        rows, self._unwritten = self._unwritten, None
+        RequestLog.objects.bulk_create(rows or ())
 
     def call(self, command: Command, *, about: About = NOBODY) -> Json:
         """Call one method; its `result`. Raises PortalError."""
@@ -70,10 +94,15 @@ class Client:
         self._note_operating({command.method: _operating(body)})
         return body["result"]
 
-    def batch(self, commands: Mapping[str, Command], *, about: About = NOBODY) -> batch.BatchAnswer:
-        """Call up to 50 methods in one request. Raises PortalError when the request as a whole failed."""
+    def batch(
+        self, commands: Mapping[str, Command], *, halts: bool = False, about: About = NOBODY
+    ) -> batch.BatchAnswer:
+        """Call up to 50 methods in one request, those after a refusal too unless it `halts`.
+
+        Raises PortalError when the request as a whole failed.
+        """
         methods = [command.method for command in commands.values()]
-        body = self._post("batch", batch.body(commands), methods=methods, about=about)
+        body = self._post("batch", batch.body(commands, halts=halts), methods=methods, about=about)
         try:
             answer = batch.read(body, commands)
         except batch.BadAnswer as error:
@@ -100,9 +129,8 @@ class Client:
 
     def _post_once(self, method: str, params: dict[str, Json], *, methods: list[str], about: About) -> dict[str, Json]:
         self._seconds_left()
-        full_until = lanes.take(self.portal.live_lane, level=self.level)
-        if full_until:
-            raise PortalError(Cause.BUSY, "the bucket of the portal is full", retry_at=full_until, code="bucket")
+        self.reserve()
+        self._is_reserved = False
         started = time.monotonic()
         status = "ok"
         try:
@@ -111,16 +139,36 @@ class Client:
             status = f"{error.cause}: {mask(str(error))}"
             raise
         finally:
-            row = RequestLog.objects.create(
-                portal=self.portal,
-                methods=", ".join(dict.fromkeys(methods))[:500],
-                commands=len(methods),
-                status=status[:80],
-                duration_ms=int((time.monotonic() - started) * 1000),
-                detail=about.told,
-            )
-            told = {"request": row.pk, "portal": self.portal.domain, "methods": row.methods, "status": row.status}
-            log.info("asked", extra=told | {"duration_ms": row.duration_ms} | about.told)
+            self._note(methods, status[:80], int((time.monotonic() - started) * 1000), about)
+
+    def reserve(self) -> None:
+        """Take the next request out of the bucket now, after a moment if it is full: what has to be written down
+        before a request is written when it is certain to go out. Raises PortalError, LeaseLost."""
+        if self._is_reserved:
+            return
+        full_until = self.bucket.take(level=self.level)
+        if full_until and full_until <= timezone.now() + self.patience:
+            sleep((full_until - timezone.now()).total_seconds())
+            full_until = self.bucket.take(level=self.level)
+        if full_until:
+            raise PortalError(Cause.BUSY, "the bucket of the portal is full", retry_at=full_until, code="bucket")
+        self._is_reserved = True
+
+    def _note(self, methods: list[str], status: str, duration_ms: int, about: About) -> None:
+        row = RequestLog(
+            portal=self.portal,
+            methods=", ".join(dict.fromkeys(methods))[:500],
+            commands=len(methods),
+            status=status,
+            duration_ms=duration_ms,
+            detail=about.told,
+        )
+        if self._unwritten is None:
+            row.save(force_insert=True)
+        else:
+            self._unwritten.append(row)
+        told = {"portal": self.portal.domain, "methods": row.methods, "status": status, "duration_ms": duration_ms}
+        log.info("asked", extra=told | about.told)
 
     def _send(self, method: str, params: dict[str, Json]) -> dict[str, Json]:
         url = f"{self.portal.client_endpoint}{method}.json"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -18,14 +18,15 @@ from crm_bitrix.events import read_event
 from crm_bitrix.php_form import BadForm
 from crm_bitrix.serving import serving_credential
 from crm_bitrix.taking_in import absorb, begin, hold_requested, take_in
+from crm_bitrix.work import is_urgent
 from integration.events import BadPayload, RawEvent, read_notification
 from integration.inbox import KINDS, URGENT_EVENTS
+from integration.many import update_each
 from integration.models import Communication, Credential, InboxEvent, Portal
 from integration.rules.observations import Observation
 from integration.tracing import trace_id
 
-AT_ONCE = 200
-_CLOSE = "UPDATE integration_inboxevent SET name = %s, communication_id = %s, folded_at = %s, error = %s WHERE id = %s"
+AT_ONCE, IN_A_ROUND = 200, 2000
 
 _Key = tuple[int, str, str]
 _Closed = tuple[InboxEvent, Communication | None, str]
@@ -42,9 +43,13 @@ class Told:
     is_request: bool = False
 
 
-def channels_of(portal: Portal) -> dict[str, Credential | None]:
-    """The channels whose events are this portal's, each with its credential; None for the portal's own."""
-    return {f"b24:{portal.pk}": None, **{credential.channel: credential for credential in portal.credentials.all()}}
+def channels_of(portal_id: int) -> tuple[Portal, dict[str, Credential | None]]:
+    """A portal and the channels whose events are its own, each with its credential; None for what it tells itself."""
+    credentials = list(Credential.objects.select_related("portal").filter(portal=portal_id))
+    portal = credentials[0].portal if credentials else Portal.objects.get(pk=portal_id)
+    for credential in credentials:
+        credential.portal = portal
+    return portal, {f"b24:{portal_id}": None, **{credential.channel: credential for credential in credentials}}
 
 
 def _unread(channels: Iterable[str]) -> QuerySet[InboxEvent]:
@@ -52,22 +57,36 @@ def _unread(channels: Iterable[str]) -> QuerySet[InboxEvent]:
 
 
 def fold(portal: Portal, channels: Mapping[str, Credential | None]) -> None:
-    """Read the unread events of these channels, oldest first.
+    """Read the unread events of these channels, as many as a round bears; the order of events is of no account.
+
+    The newest come first: behind a backlog nobody's card waits for what is over already. Once a phone rings the rest
+    is left to the next round.
+    """
+    for _ in range(IN_A_ROUND // AT_ONCE):
+        events = list(_unread(channels).order_by("-id")[:AT_ONCE])
+        rings = _fold(portal, channels, events[::-1])
+        if rings or len(events) < AT_ONCE:
+            return
+
+
+def _fold(portal: Portal, channels: Mapping[str, Credential | None], events: Sequence[InboxEvent]) -> bool:
+    """Take events in; say whether one tells of a ringing phone.
 
     1. What UIS tells is taken in together, in one transaction: an event costs no query of its own.
     2. What has to do with a request of the portal's – and everything, if the first step goes wrong – is taken in one
        by one, each in its own transaction: one that cannot be read stays visible with its error, the others go on.
     """
-    events = list(_unread(channels).order_by("id")[:AT_ONCE])
-    taken: set[int] = set()
+    closed: list[_Closed] = []
     try:
         with transaction.atomic():
-            taken = _fold_together(events, channels)
+            closed = _fold_together(events, channels)
     except Exception:
         log.exception("%s events cannot be folded together", len(events))
+    taken = {event.pk for event, _communication, _error in closed}
     for event in events:
         if event.pk not in taken:
             _fold_alone(event, portal, channels[event.channel])
+    return any(is_urgent(communication) for _event, communication, _error in closed if communication)
 
 
 def _fold_alone(event: InboxEvent, portal: Portal, credential: Credential | None) -> None:
@@ -79,8 +98,8 @@ def _fold_alone(event: InboxEvent, portal: Portal, credential: Credential | None
         _close_together([(event, None, "внутренняя ошибка при чтении, см. журнал сервера")])
 
 
-def _fold_together(events: Sequence[InboxEvent], channels: Mapping[str, Credential | None]) -> set[int]:
-    """Take in what UIS tells of communications that nobody has asked for; the ids of the events that are read now."""
+def _fold_together(events: Sequence[InboxEvent], channels: Mapping[str, Credential | None]) -> list[_Closed]:
+    """Take in what UIS tells of communications that nobody has asked for; the events that are read now."""
     told = [(event, *_read(event, credential)) for event in events if (credential := _plain(event, channels))]
     known = _known(tuple(one for _event, one, _error in told if one))
     begun: dict[_Key, Communication] = {}
@@ -99,13 +118,21 @@ def _fold_together(events: Sequence[InboxEvent], channels: Mapping[str, Credenti
         changed.setdefault(key, set()).update(absorb(communication, one.observed))
         closed.append((event, communication, ""))
     hold_requested(begun.values())
-    for communication in begun.values():
-        communication.save()
-    for key in changed.keys() & known.keys():
-        if changed[key]:
-            known[key].save(update_fields=changed[key])
+    Communication.objects.bulk_create(begun.values())
+    _save_changed((known[key], changed[key]) for key in changed.keys() & known.keys())
     _close_together(closed)
-    return {event.pk for event, _communication, _error in closed}
+    return closed
+
+
+def _save_changed(changed: Iterable[tuple[Communication, set[str]]]) -> None:
+    """Save these fields of communications; those that have changed in the same ones together."""
+    alike: dict[frozenset[str], list[Communication]] = {}
+    for communication, fields in changed:
+        alike.setdefault(frozenset(fields), []).append(communication)
+    for fields, communications in alike.items():
+        if fields:
+            values = [({"id": one.pk}, {name: getattr(one, name) for name in fields}) for one in communications]
+            update_each(Communication, values)
 
 
 def _plain(event: InboxEvent, channels: Mapping[str, Credential | None]) -> Credential | None:
@@ -199,13 +226,14 @@ def observe(raw: RawEvent, credential: Credential, *, received_at: datetime) -> 
 
 def _close_together(closed: Sequence[_Closed]) -> None:
     """Note which communication events belong to, or why they belong to none."""
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
-    rows = [
-        (event.name, communication.pk if communication else None, now, error[:500], event.pk)
-        for event, communication, error in closed
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(_CLOSE, rows)
+    now = timezone.now()
+    for event, communication, error in closed:
+        event.communication_id, event.folded_at = communication.pk if communication else None, now
+        event.error = error[:500]
+    read = ("name", "communication_id", "folded_at", "error")
+    update_each(
+        InboxEvent, [({"id": event.pk}, {name: getattr(event, name) for name in read}) for event, _, _ in closed]
+    )
     for event, communication, error in closed:
         about = {"trace": trace_id(event.dedupe_key), "channel": event.channel, "event": event.name}
         log.info("read", extra=about | {"communication": communication.pk if communication else 0, "error": error})

@@ -17,17 +17,13 @@ from django.utils.module_loading import import_string
 from crm_bitrix import side_work
 from integration import lanes
 from integration.inbox import CHORES, LANES, LaneKind
-from integration.models import Lane, Portal
+from integration.models import Portal
 
 SLICE_SECONDS = 15.0
 LOOKED_AT = 100
 """Side lanes with due work that may be paused or taken: of so many some hear the bell."""
 
 log = logging.getLogger(__name__)
-
-
-class LeaseLost(Exception):
-    """Another drain has taken over: stop, touch nothing."""
 
 
 def drain(name: str) -> None:
@@ -42,10 +38,10 @@ def drain(name: str) -> None:
 def _work_on(name: str) -> bool:
     """Say whether work is left because the slice is over.
 
-    The look comes after the release: an event that arrived in between rang no bell, because the lane was taken. It
-    costs as much as a short round, so what it found holds for the round after it; only the first one looks for itself.
+    The look comes after the release: an event that arrived in between rang no bell, because the lane was taken. Before
+    the first round nobody looks: whoever rang has.
     """
-    until, is_due = time.monotonic() + SLICE_SECONDS, False
+    until = time.monotonic() + SLICE_SECONDS
     while time.monotonic() < until:
         token = lanes.acquire(name)
         if token is None:
@@ -53,20 +49,19 @@ def _work_on(name: str) -> bool:
         try:
             if side_work.is_side(name) and side_work.is_too_many():
                 return False
-            if is_due or has_due(name):
-                _kind(name).round(name, token)
-        except LeaseLost:
+            _kind(name).round(name, token)
+        except lanes.LeaseLost:
             log.warning("lane %s: the lease was taken away", name)
             return False
         finally:
             lanes.release(name, token)
-        is_due = has_due(name)
-        if not is_due:
+        if not has_due(name):
             return False
     return True
 
 
-def _owner_id(name: str) -> int:
+def owner_id(name: str) -> int:
+    """The number of the portal or credential whose lane this is."""
     return int(name.split(":")[1])
 
 
@@ -77,16 +72,13 @@ def _kind(name: str) -> LaneKind:
 
 def portal_of(name: str) -> Portal:
     """The portal of a lane `b24:<portal>:<kind>`."""
-    return Portal.objects.get(pk=_owner_id(name))
+    return Portal.objects.get(pk=owner_id(name))
 
 
 def has_due(name: str) -> bool:
-    """Say whether there is work that this lane could do now: a paused lane or a portal on hold has none."""
-    now = timezone.now()
-    if Lane.objects.filter(name=name, paused_until__gt=now).exists():
-        return False
-    owner_id = _owner_id(name)
-    return owner_id in _kind(name).due(now, owner_id)
+    """Say whether work waits for this lane, paused or not; where the portal is on hold none does."""
+    owner = owner_id(name)
+    return owner in _kind(name).due(timezone.now(), owner)
 
 
 def due_lanes(*, side: bool) -> Iterator[str]:
@@ -94,7 +86,7 @@ def due_lanes(*, side: bool) -> Iterator[str]:
     now = timezone.now()
     for form, kind in LANES.items():
         if side_work.is_side(form) == side:
-            yield from (form.format(owner_id) for owner_id in sorted(kind.due(now, None)))
+            yield from (form.format(owner) for owner in sorted(kind.due(now, None)))
 
 
 def ring_side_lanes() -> None:

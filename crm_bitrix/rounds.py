@@ -11,38 +11,41 @@ or killed anywhere. What each step leaves behind when it dies:
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Exists, OuterRef, Prefetch
 from django.utils import timezone
 
 from crm_bitrix import asking, sending, synchronise
-from crm_bitrix.actions import Action, dump_params
+from crm_bitrix.actions import Action, Plan, dump_params
 from crm_bitrix.batch import LIMIT
 from crm_bitrix.client import Client
+from crm_bitrix.closing import ATTEMPTS, back_off, close, fail
 from crm_bitrix.due import UNCERTAIN
 from crm_bitrix.errors import Cause, PortalError
 from crm_bitrix.fold import channels_of, fold, has_urgent
-from crm_bitrix.lane import LeaseLost, portal_of
+from crm_bitrix.lane import owner_id
 from crm_bitrix.models import CrmAction
 from crm_bitrix.resting import rest
+from crm_bitrix.waves import next_wave
 from crm_bitrix.work import Work
 from integration import lanes
 from integration.inbox import KINDS
-from integration.models import Communication, Lane, Portal, State
+from integration.many import update_each
+from integration.models import Communication, Credential, Lane, Portal
 from integration.tracing import with_trace
 
 AT_ONCE = 50
+BESIDE_A_RING = 10
+"""Communications that share the requests of a ringing phone's while requests are scarce."""
 WAVE = 20
 """Actions of one request: few are lost from sight together when its answer is. While requests are scarce – the bucket
 is fuller than `SCARCE` – a request carries as many as the portal takes."""
 SCARCE = 15.0
-ATTEMPTS = 4
-BACK_OFF_SECONDS = (30, 120, 600)
+PATIENCE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -52,76 +55,95 @@ class Round:
     """What the steps of one round share."""
 
     lane: Lane
-    token: str
     portal: Portal
     client: Client
-    channels: frozenset[str]
+    channels: Mapping[str, Credential | None]
 
-    def hold(self) -> None:
-        """Prolong the lease before a request. Raises LeaseLost."""
-        if not lanes.hold(self.lane.name, self.token):
-            raise LeaseLost
+    @property
+    def is_scarce(self) -> bool:
+        return self.client.bucket.level > SCARCE
 
 
 def live_round(name: str, token: str) -> None:
-    """One round. A failure that is not a communication's own lets the lane rest; everything stays as it is."""
-    portal = portal_of(name)
-    channels = channels_of(portal)
+    """One round, unless the portal is on hold. A failure that is not a communication's own lets the lane rest;
+    everything stays as it is."""
+    portal, channels = channels_of(owner_id(name))
+    if portal.is_on_hold:
+        return
     fold(portal, channels)
-    current = Round(Lane.objects.get(name=name), token, portal, Client(portal), frozenset(channels))
+    lane = Lane.objects.get(name=name)
+    bucket = lanes.Bucket(name, row=lane, token=token)
+    with Client(portal, bucket=bucket, patience_seconds=PATIENCE_SECONDS) as client:
+        _work_on(Round(lane, portal, client, channels))
+
+
+def _work_on(current: Round) -> None:
     works = pick(current)
     try:
         works = resolve(current, works)
-        decided = decide(current, works)
-        decided = [work for work in decided if _is_written(work)]
+        decided = save_plans(decide(current, works))
         if any(work.plan and work.plan.names_strangers for work in decided):
-            synchronise.want_sync(portal)
+            synchronise.want_sync(current.portal)
         if send(current, decided):
-            for work in decided:
-                close(work)
+            close(decided)
         if current.lane.is_troubled:
-            lanes.settle(name)
+            lanes.settle(current.lane.name)
     except PortalError as error:
         if error.cause == Cause.UNKNOWN and current.lane.is_single and works:
             suspect(current, works[0], error)
-        rest(name, portal, error)
+        rest(current.lane.name, current.portal, error)
 
 
 def pick(current: Round) -> list[Work]:
     """Choose what this round works on: first whatever has an unknown outcome, then the due ones by rank.
 
     Of the communications of one client only the first: nobody overtakes an unknown outcome, and a second call of a
-    new client finds what the first has made.
+    new client finds what the first has made. Is the first of the due ones a ringing phone, the others wait for the
+    next round, but for a few while requests are scarce.
     """
     limit = 1 if current.lane.is_single else AT_ONCE
-    actions = Prefetch("actions", CrmAction.objects.order_by("seq"), to_attr="loaded_actions")
-    communications = with_trace(Communication.objects.filter(portal=current.portal))
-    communications = communications.select_related("credential").prefetch_related(actions)
-    uncertain = list(communications.filter(actions__state=CrmAction.State.SENT).distinct().order_by("rank_at"))
-    due = communications.filter(due_at__lte=timezone.now()).order_by("rank_at")[: 3 * limit]
     taken: set[str] = set()
-    works: dict[int, Work] = {}
-    for communication in (*uncertain, *due):
+    works: list[Work] = []
+    uncertain = 0
+    for communication in _candidates(current.portal):
         keys = set(communication.client_keys)
-        if communication.pk in works or keys & taken or len(works) >= max(limit, len(uncertain)):
+        work = Work(communication, communication.due_at, communication.loaded_actions)
+        is_uncertain = bool(work.in_state(CrmAction.State.SENT))
+        if keys & taken or (len(works) >= limit and not is_uncertain):
             continue
         taken |= keys
+        uncertain += is_uncertain
         communication.portal = current.portal
-        works[communication.pk] = Work(communication, communication.due_at, communication.loaded_actions)
-    return list(works.values())
+        communication.credential = current.channels[f"uis:{communication.credential_id}"]
+        works.append(work)
+    due = works[uncertain:]
+    if due and due[0].is_urgent:
+        current.client.level = lanes.RING_LEVEL
+        beside = BESIDE_A_RING if current.is_scarce else 0
+        others = [work for work in due if not work.is_urgent][:beside]
+        works = [*works[:uncertain], *(work for work in due if work.is_urgent), *others]
+    return works
+
+
+def _candidates(portal: Portal) -> Any:
+    """Those with an unknown outcome, due or not, then the due ones, each part by rank; with their actions."""
+    own = Communication.objects.filter(portal=portal)
+    sent = CrmAction.objects.filter(state=CrmAction.State.SENT, communication__portal=portal)
+    due = own.filter(due_at__lte=timezone.now()).values("pk")
+    rows = with_trace(own.filter(pk__in=due.union(sent.values("communication_id"))))
+    actions = Prefetch("actions", CrmAction.objects.order_by("seq"), to_attr="loaded_actions")
+    is_uncertain = Exists(sent.filter(communication=OuterRef("pk")))
+    return rows.order_by(is_uncertain.desc(), "rank_at").prefetch_related(actions)[: 3 * AT_ONCE]
 
 
 def resolve(current: Round, works: Sequence[Work]) -> list[Work]:
     """Clear up unknown outcomes that are old enough to be looked up; keep the works that may go on now."""
+    uncertain = [work for work in works if work.in_state(CrmAction.State.SENT)]
     now = timezone.now()
-    sent = [action for work in works for action in work.in_state(CrmAction.State.SENT)]
-    old = [action for action in sent if action.sent_at <= now - UNCERTAIN]
-    if old:
-        results = {work.communication.pk: {key: done.result for key, done in work.done.items()} for work in works}
-        current.hold()
-        sending.resolve(current.client, old, results)
-    still_open = [work.communication.pk for work in works if work.in_state(CrmAction.State.SENT)]
-    Communication.objects.filter(pk__in=still_open, due_at__lte=now).update(due_at=now + UNCERTAIN)
+    if uncertain:
+        sending.resolve(current.client, uncertain, before=now - UNCERTAIN)
+        still_open = [work.communication.pk for work in uncertain if work.in_state(CrmAction.State.SENT)]
+        Communication.objects.filter(pk__in=still_open, due_at__lte=now).update(due_at=now + UNCERTAIN)
     ready = [
         work
         for work in works
@@ -132,7 +154,7 @@ def resolve(current: Round, works: Sequence[Work]) -> list[Work]:
 
 def decide(current: Round, works: Sequence[Work]) -> list[Work]:
     """Let every communication decide; the questions of all go out together. A step that raises fails alone."""
-    steps = asking.Steps(current.client, current.hold)
+    steps = asking.Steps(current.client)
     for work in works:
         steps.start(work.communication, work.done)
     plans, failures = steps.run()
@@ -144,10 +166,20 @@ def decide(current: Round, works: Sequence[Work]) -> list[Work]:
     return [work for work in works if work.plan is not None]
 
 
-def _is_written(work: Work) -> bool:
-    """Save a plan; one that cannot be saved fails its own communication, nobody else's."""
+def save_plans(works: Sequence[Work]) -> list[Work]:
+    """Save the plans, all at once; if that goes wrong one by one: a plan that cannot be saved fails its own
+    communication, nobody else's. The works whose plans are saved."""
     try:
-        write(work)
+        write(works)
+    except Exception:
+        log.exception("%s plans cannot be saved together", len(works))
+        return [work for work in works if _is_written(work)]
+    return list(works)
+
+
+def _is_written(work: Work) -> bool:
+    try:
+        write([work])
     except Exception as error:
         log.exception("the plan of communication %s cannot be saved", work.communication.pk)
         fail(work, f"внутренняя ошибка: план не сохранён: {type(error).__name__}: {error}")
@@ -155,35 +187,57 @@ def _is_written(work: Work) -> bool:
     return True
 
 
-def write(work: Work) -> None:
-    """Save the plan of a communication: what was planned before and is not done gives way to it.
+@dataclass
+class _Change:
+    """What saving a plan does: the actions that stay, those that go, those that are new; what the communication
+    learns, with the values it has if it learns nothing."""
+
+    work: Work
+    kept: list[CrmAction]
+    outdated: list[int]
+    rows: list[CrmAction]
+    learned: dict[str, Any]
+
+    @property
+    def is_learned(self) -> bool:
+        return any(getattr(self.work.communication, name) != value for name, value in self.learned.items())
+
+
+def write(works: Sequence[Work]) -> None:
+    """Save plans in one transaction: what was planned before and is not done gives way to them.
 
     What is saved already costs no query.
     """
-    plan, communication = work.plan, work.communication
-    assert plan is not None  # noqa: S101 - decide() keeps only those with a plan
+    changes = [_change(work, work.plan) for work in works if work.plan]
+    learned = [({"id": change.work.communication.pk}, change.learned) for change in changes if change.is_learned]
+    outdated = [pk for change in changes for pk in change.outdated]
+    with transaction.atomic():
+        if outdated:
+            CrmAction.objects.filter(pk__in=outdated).delete()
+        CrmAction.objects.bulk_create(row for change in changes for row in change.rows)
+        update_each(Communication, learned)
+        for work in works:
+            KINDS[work.communication.kind].keep(work.communication, work.plan)
+    for change in changes:
+        change.work.actions = [*change.kept, *change.rows]
+        for name, value in change.learned.items():
+            setattr(change.work.communication, name, value)
+
+
+def _change(work: Work, plan: Plan) -> _Change:
+    communication = work.communication
     kept = [*work.in_state(CrmAction.State.DONE), *filter(sending.is_given_up, work.actions)]
     known = {action.key for action in kept}
     outdated = [action.pk for action in work.actions if action.key not in known]
     rows = [_row(communication, seq, action) for seq, action in enumerate(plan.actions) if action.key not in known]
-    learned: dict[str, Any] = {
+    is_told = bool(rows) or plan.state != communication.state
+    learned = {
         "responsible_id": plan.responsible_id or communication.responsible_id,
         "revision": communication.credential.revision,
         "facts": {**communication.facts, **plan.learned},
+        "trace": [*communication.trace, *plan.trace][-200:] if is_told else communication.trace,
     }
-    if rows or plan.state != communication.state:
-        learned["trace"] = [*communication.trace, *plan.trace][-200:]
-    changed = {name: value for name, value in learned.items() if getattr(communication, name) != value}
-    with transaction.atomic():
-        if outdated:
-            CrmAction.objects.filter(pk__in=outdated).delete()
-        CrmAction.objects.bulk_create(rows)
-        if changed:
-            Communication.objects.filter(pk=communication.pk).update(**changed)
-        KINDS[communication.kind].keep(communication, plan)
-    for name, value in changed.items():
-        setattr(communication, name, value)
-    work.actions = [*kept, *rows]
+    return _Change(work, kept, outdated, rows, learned)
 
 
 def _row(communication: Communication, seq: int, action: Action) -> CrmAction:
@@ -202,32 +256,21 @@ def _row(communication: Communication, seq: int, action: Action) -> CrmAction:
 def send(current: Round, works: Sequence[Work]) -> bool:
     """Send what is ready, wave by wave, until nothing is. False: a ringing phone goes first, decide again.
 
-    Raises PortalError when a wave failed as a whole: nothing of it has happened, or its outcome is unknown.
+    Raises PortalError when a wave failed as a whole: nothing of it has happened, or its outcome is unknown; LeaseLost.
     """
     while True:
-        ready = list(_ready(current.portal, works))
-        if not ready:
+        wave = next_wave(works, limit=_limit(current))
+        if not wave.commands:
             return True
-        ready = ready[: _wave(current)]
-        if not any(work.is_urgent for work, _action in ready) and has_urgent(current.channels):
+        if not wave.is_urgent and has_urgent(current.channels):
             return False
-        current.hold()
-        sending.send_wave(current.client, ready)
+        sending.send_wave(current.client, wave)
 
 
-def _wave(current: Round) -> int:
+def _limit(current: Round) -> int:
     if current.lane.is_single:
         return 1
-    return LIMIT if lanes.level(current.portal.live_lane) > SCARCE else WAVE
-
-
-def _ready(portal: Portal, works: Sequence[Work]) -> Iterator[tuple[Work, CrmAction]]:
-    """Planned actions with everything they need done, the most urgent communications first."""
-    for work in sorted(works, key=lambda work: work.communication.rank_at):
-        done = {action.key for action in work.in_state(CrmAction.State.DONE)}
-        for action in work.in_state(CrmAction.State.PLANNED):
-            if done.issuperset(action.needs) and not sending.rests_until(portal, action):
-                yield work, action
+    return LIMIT if current.is_scarce else WAVE
 
 
 def suspect(current: Round, work: Work, error: PortalError) -> None:
@@ -238,58 +281,7 @@ def suspect(current: Round, work: Work, error: PortalError) -> None:
     communication.attempts += 1
     if communication.attempts >= ATTEMPTS:
         for action in work.in_state(CrmAction.State.SENT):
-            sending.fail(action, f"портал не отвечает на это действие: {error}")
+            sending.give_up(action, f"портал не отвечает на это действие: {error}")
         fail(work, f"портал не отвечает на действие после {ATTEMPTS} попыток: {error}")
     else:
         fail(work, str(error), retry_at=timezone.now() + back_off(communication.attempts))
-
-
-def back_off(attempts: int) -> timedelta:
-    """How long a communication rests after its n-th failure of its own."""
-    return timedelta(seconds=BACK_OFF_SECONDS[min(attempts, len(BACK_OFF_SECONDS)) - 1])
-
-
-def fail(work: Work, reason: str, *, retry_at: datetime | None = None) -> None:
-    """Note a failure that is this communication's own: try again at that moment, or never without being told."""
-    communication = work.communication
-    _close(work, State.RETRY if retry_at else State.FAILED, reason, retry_at, attempts=communication.attempts)
-
-
-def close(work: Work) -> None:
-    """Let the communication end visibly, as its actions and its plan say."""
-    plan = work.plan
-    assert plan is not None  # noqa: S101 - decide() keeps only those with a plan
-    failed = [action for action in work.in_state(CrmAction.State.FAILED) if not action.is_optional]
-    resting = [sending.rests_until(work.communication.portal, action) for action in work.in_state("planned")]
-    if unknown := work.in_state(CrmAction.State.SENT):
-        _close_uncertain(work, unknown)
-    elif failed:
-        _close(work, State.FAILED, f"{failed[0].key}: {failed[0].error}", None)
-    elif any(resting):
-        until = max(moment for moment in resting if moment)
-        _close(work, State.RETRY, "метод портала отдыхает: исчерпано время работы", until)
-    else:
-        made = (
-            f"{action.creates}:{action.result['id']}" for action in work.actions if action.creates and action.result
-        )
-        crm_object = next(reversed(list(made)), plan.crm_object)
-        _close(work, plan.state, plan.reason, plan.wake_at, attempts=0, crm_object=crm_object)
-
-
-def _close_uncertain(work: Work, unknown: Sequence[CrmAction]) -> None:
-    """The portal answered, but not what became of these actions: look again, a few times."""
-    attempts = work.communication.attempts + 1
-    if attempts < ATTEMPTS:
-        until = timezone.now() + max(UNCERTAIN, back_off(attempts) if attempts > 1 else UNCERTAIN)
-        _close(work, State.RETRY, f"исход неизвестен, проверяем: {unknown[0].error}", until, attempts=attempts)
-        return
-    for action in unknown:
-        sending.fail(action, action.error or "портал не говорит, что стало с этим действием")
-    _close(work, State.FAILED, f"{unknown[0].key}: {unknown[0].error}", None)
-
-
-def _close(work: Work, state: str, reason: str, due_at: datetime | None, **more: int | str) -> None:
-    """Only if nobody made it due anew meanwhile: then it will be decided again."""
-    communication = Communication.objects.filter(pk=work.communication.pk, due_at=work.due_at)
-    finished = {"finished_at": timezone.now()} if state in (State.DONE, State.IGNORED, State.FAILED) else {}
-    communication.update(state=state, reason=reason[:300], due_at=due_at, **finished, **more)

@@ -1,7 +1,7 @@
 """The ruleset of a credential as it stands: its settings, and what is known of the portal and of its people.
 
-Compiling takes a dozen queries, so a process keeps it for some seconds: a saved settings document counts at once (its
-revision is part of the key), a change of the dictionaries a moment later.
+Compiling takes a dozen queries, so a process keeps it for half a minute: a saved settings document counts at once (its
+revision is part of the key), what a synchronisation has brought by then at the latest.
 """
 
 import time
@@ -18,7 +18,7 @@ from integration.rules.ruleset import CardMoment, CrmMode, Employee, Ruleset, nu
 from integration.rules.settings_value import Settings
 from integration.settings_document import read_settings
 
-KEPT_SECONDS = 5.0
+KEPT_SECONDS = 30.0
 
 _kept: dict[int, tuple[int, float, Ruleset]] = {}
 

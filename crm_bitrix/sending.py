@@ -8,20 +8,17 @@ from django.utils import timezone
 
 from crm_bitrix import batch
 from crm_bitrix.actions import CALL_IS_OVER, METHODS, Command, Json, Refusal, Retry, fill_params
-from crm_bitrix.client import METHOD_REST, About, Client, pause_methods, resting
+from crm_bitrix.client import METHOD_REST, Client, pause_methods
 from crm_bitrix.errors import Cause, PortalError, cause_of
 from crm_bitrix.models import CrmAction
+from crm_bitrix.waves import Wave
 from crm_bitrix.work import Work
-from integration.models import ClientLink, Portal
-from integration.tracing import trace_id
+from integration.many import update_each
+from integration.models import ClientLink, Communication, Portal
 
 PROBE = Command("server.time")
+_NOTED = ("state", "sent_at", "done_at", "result", "error")
 NOT_SENT = (Cause.BUSY, Cause.METHOD_BUSY, Cause.TOKEN, Cause.HOLD, Cause.MOVED, Cause.DOWN, Cause.REFUSED)
-
-
-def rests_until(portal: Portal, action: CrmAction) -> datetime | None:
-    """The moment until which the method of this action rests, None when it may be sent."""
-    return resting(portal, action.method)
 
 
 def is_given_up(action: CrmAction) -> bool:
@@ -38,147 +35,159 @@ def answers(client: Client) -> bool:
     return True
 
 
-def send_wave(client: Client, ready: Sequence[tuple[Work, CrmAction]]) -> None:
+def send_wave(client: Client, wave: Wave) -> None:
     """Send actions in one request and note what became of each.
 
     1. All are marked `sent` and committed: from here on their outcome is unknown.
     2. The request. Refused as a whole: they are `planned` again. No answer: they stay `sent`.
-    3. Each result is noted, in one transaction.
+    3. The results are noted, in one transaction.
 
-    Raises PortalError when the request failed as a whole.
+    Raises PortalError when the request failed as a whole, LeaseLost.
     """
-    commands = {}
-    for work, action in ready:
-        results = {key: done.result for key, done in work.done.items()}
-        command = Command(action.method, fill_params(action.params, results))
-        if batch.is_safe(command):
-            commands[str(action.pk)] = command
-        elif not commands:
-            commands[str(action.pk)] = command
-            break
-    wave = [(work, action) for work, action in ready if str(action.pk) in commands]
-    _mark(wave, CrmAction.State.SENT)
+    actions = list(wave.actions.values())
+    client.reserve()
+    _mark(actions, CrmAction.State.SENT)
     try:
-        outcome = _ask(client, commands, _about(wave))
+        outcome = _ask(client, wave)
     except PortalError as error:
         if error.cause in NOT_SENT:
-            _mark(wave, CrmAction.State.PLANNED)
+            _mark(actions, CrmAction.State.PLANNED)
         raise
-    with transaction.atomic():
-        for work, action in wave:
-            if str(action.pk) in outcome:
-                note(client.portal, action, outcome[str(action.pk)], work.communication.client_keys)
+    is_broken_off = wave.halts and any(isinstance(one, Refusal) for one in outcome.values())
+    for name, action in wave.actions.items():
+        if name in outcome:
+            note(client.portal, action, outcome[name])
+        elif is_broken_off:
+            _plan_again(action)
+    save(client.portal, actions, {pk: work.communication for pk, work in wave.works.items()})
 
 
-def _mark(wave: Sequence[tuple[Work, CrmAction]], state: str) -> None:
+def _mark(actions: Sequence[CrmAction], state: str) -> None:
     sent_at = timezone.now() if state == CrmAction.State.SENT else None
-    CrmAction.objects.filter(pk__in=[action.pk for _work, action in wave]).update(state=state, sent_at=sent_at)
-    for _work, action in wave:
+    CrmAction.objects.filter(pk__in=[action.pk for action in actions]).update(state=state, sent_at=sent_at)
+    for action in actions:
         action.state, action.sent_at = state, sent_at
 
 
-def _about(wave: Sequence[tuple[Work, CrmAction]]) -> About:
-    """Whom a request serves."""
-    served = {work.communication.pk: work.communication for work, _action in wave}
-    traces = (trace_id(getattr(one, "first_event", "")) for one in served.values())
-    return About(tuple(served), tuple(dict.fromkeys(traces)))
-
-
-def _ask(client: Client, commands: Mapping[str, Command], about: About) -> Mapping[str, Json | Refusal]:
+def _ask(client: Client, wave: Wave) -> Mapping[str, Json | Refusal]:
     """One request for all; a text that looks like a reference of the batch goes alone, as a call."""
-    name, first = next(iter(commands.items()))
+    name, first = next(iter(wave.commands.items()))
     if batch.is_safe(first):
-        return client.batch(commands, about=about).results
+        return client.batch(wave.commands, halts=wave.halts, about=wave.about).results
     try:
-        return {name: client.call(first, about=about)}
+        return {name: client.call(first, about=wave.about)}
     except PortalError as error:
         if error.cause != Cause.REFUSED:
             raise
         return {name: Refusal(error.code, str(error))}
 
 
-def note(portal: Portal, action: CrmAction, outcome: Json | Refusal, client_keys: Sequence[str]) -> None:
-    """Note what the portal said to an action."""
+def note(portal: Portal, action: CrmAction, outcome: Json | Refusal) -> None:
+    """Let an action be as the portal's answer says; not saved."""
     method = METHODS[action.method]
     if not isinstance(outcome, Refusal):
         try:
-            finish(portal, action, method.keep(outcome), client_keys)
+            _finish(action, method.keep(outcome))
         except (KeyError, TypeError, ValueError):
-            _save(action, error=f"ответ непонятен: {outcome!r:.200}")
+            action.error = f"ответ непонятен: {outcome!r:.200}"
         return
     cause = cause_of(outcome.code)
     if any(text in str(outcome) for text in method.done_when_refused):
-        finish(portal, action, {}, client_keys)
+        _finish(action, {})
     elif cause == Cause.METHOD_BUSY:
         pause_methods(portal, {action.method: timezone.now() + METHOD_REST})
-        _save(action, state=CrmAction.State.PLANNED, sent_at=None)
+        _plan_again(action)
     elif cause in (Cause.BUSY, Cause.TOKEN):
-        _save(action, state=CrmAction.State.PLANNED, sent_at=None)
+        _plan_again(action)
     elif cause == Cause.UNKNOWN or (method.retry == Retry.LOOK_UP and CALL_IS_OVER in str(outcome)):
-        _save(action, error=str(outcome))
+        action.error = str(outcome)[:500]
     else:
-        fail(action, str(outcome))
+        _fail(action, str(outcome))
 
 
-def finish(portal: Portal, action: CrmAction, result: Mapping[str, Json], client_keys: Sequence[str]) -> None:
-    """The action is done. What it has created is remembered for its client in the same transaction."""
-    _save(action, state=CrmAction.State.DONE, done_at=timezone.now(), result=dict(result), error="")
-    if action.creates:
-        made = {"portal": portal, "object_type": action.creates, "object_id": result["id"], "at": timezone.now()}
+def _finish(action: CrmAction, result: Mapping[str, Json]) -> None:
+    action.state, action.done_at = CrmAction.State.DONE, timezone.now()
+    action.result, action.error = dict(result), ""
+
+
+def _plan_again(action: CrmAction) -> None:
+    action.state, action.sent_at = CrmAction.State.PLANNED, None
+
+
+def _fail(action: CrmAction, error: str) -> None:
+    action.state, action.error = CrmAction.State.FAILED, error[:500]
+
+
+def save(portal: Portal, actions: Sequence[CrmAction], owners: Mapping[int, Communication]) -> None:
+    """Write down how actions stand, and in the same transaction what they have created for their clients.
+
+    `owners` are their communications by number.
+    """
+    made = [action for action in actions if action.creates and action.state == CrmAction.State.DONE]
+    links = {
+        (key, action.creates): ClientLink(
+            portal=portal, key=key, object_type=action.creates, object_id=action.result["id"]
+        )
+        for action in made
+        for key in owners[action.communication_id].client_keys
+    }
+    with transaction.atomic():
+        _save(actions)
         ClientLink.objects.bulk_create(
-            [ClientLink(key=key, **made) for key in client_keys],
+            links.values(),
             update_conflicts=True,
             unique_fields=["portal", "key", "object_type"],
             update_fields=["object_id", "at"],
         )
 
 
-def fail(action: CrmAction, error: str) -> None:
-    """The portal will not do this."""
-    _save(action, state=CrmAction.State.FAILED, error=error[:500])
+def give_up(action: CrmAction, error: str) -> None:
+    """The portal will not do this, or nobody can say whether it has."""
+    _fail(action, error)
+    _save([action])
 
 
-def _save(action: CrmAction, **changes: object) -> None:
-    for name, value in changes.items():
-        setattr(action, name, value)
-    action.save(update_fields=list(changes))
+def _save(actions: Sequence[CrmAction]) -> None:
+    noted = [({"id": action.pk}, {name: getattr(action, name) for name in _NOTED}) for action in actions]
+    update_each(CrmAction, noted)
 
 
-def resolve(
-    client: Client, uncertain: Sequence[CrmAction], results: Mapping[int, Mapping[str, Mapping[str, Json]]]
-) -> None:
-    """Find out what became of actions whose answer was lost.
+def resolve(client: Client, works: Sequence[Work], *, before: datetime) -> None:
+    """Find out what became of actions that were sent before that moment and whose answer was lost.
 
     Repeatable ones are planned again; those with a handle are looked up: done, or planned again – unless the portal
-    had refused them; the others fail, for a person to look at. `results` are those of done actions by communication.
-    Raises PortalError: nothing is known yet.
+    had refused them; the others fail, for a person to look at. Raises PortalError: nothing is known yet; LeaseLost.
     """
+    uncertain = [
+        (work, action) for work in works for action in work.in_state(CrmAction.State.SENT) if action.sent_at <= before
+    ]
     look_ups: dict[str, Command] = {}
-    for action in uncertain:
+    for work, action in uncertain:
         method = METHODS[action.method]
         if method.look_up:
-            look_ups[str(action.pk)] = method.look_up(fill_params(action.params, results[action.communication_id]))
+            look_ups[str(action.pk)] = method.look_up(fill_params(action.params, work.results))
     answered: dict[str, Json | Refusal] = {}
     names = list(look_ups)
     for start in range(0, len(names), batch.LIMIT):
         part = {name: look_ups[name] for name in names[start : start + batch.LIMIT]}
         answered |= client.batch(part).results
-    with transaction.atomic():
-        for action in uncertain:
-            _resolve(client.portal, action, answered)
+    for _work, action in uncertain:
+        _resolve(action, answered)
+    owners = {work.communication.pk: work.communication for work, _action in uncertain}
+    save(client.portal, [action for _work, action in uncertain], owners)
 
 
-def _resolve(portal: Portal, action: CrmAction, answered: Mapping[str, Json | Refusal]) -> None:
+def _resolve(action: CrmAction, answered: Mapping[str, Json | Refusal]) -> None:
     method = METHODS[action.method]
     if method.retry == Retry.NEVER:
-        fail(action, "исход неизвестен: посмотрите в портале и решите, нужно ли повторить")
+        _fail(action, "исход неизвестен: посмотрите в портале и решите, нужно ли повторить")
     elif method.retry == Retry.REPEAT or method.found is None:
-        _save(action, state=CrmAction.State.PLANNED, sent_at=None)
+        _plan_again(action)
     elif not isinstance(outcome := answered.get(str(action.pk)), Refusal | None):
         found = method.found(action.params, outcome)
         if found is not None:
-            finish(portal, action, found, action.communication.client_keys)
+            _finish(action, found)
         elif CALL_IS_OVER in action.error:
-            fail(action, action.error)
+            _fail(action, action.error)
         else:
-            _save(action, state=CrmAction.State.PLANNED, sent_at=None)
+            _plan_again(action)

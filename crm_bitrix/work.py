@@ -1,9 +1,10 @@
 """A communication in a round of its lane."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from crm_bitrix.actions import Done, DoneActions, Plan
+from crm_bitrix.actions import Done, DoneActions, Json, Plan
 from crm_bitrix.models import CrmAction
 from integration.inbox import KINDS
 from integration.models import Communication
@@ -29,10 +30,19 @@ class Work:
             if action.state == CrmAction.State.DONE
         }
 
+    @property
+    def results(self) -> dict[str, Mapping[str, Json]]:
+        """What the portal answered to those, by key."""
+        return {action.key: action.result for action in self.actions if action.state == CrmAction.State.DONE}
+
     def in_state(self, state: str) -> list[CrmAction]:
         return [action for action in self.actions if action.state == state]
 
     @property
     def is_urgent(self) -> bool:
-        communication = self.communication
-        return KINDS[communication.kind].urgency(communication.facts) >= URGENT_MINUTES
+        return is_urgent(self.communication)
+
+
+def is_urgent(communication: Communication) -> bool:
+    """Say whether somebody's phone rings."""
+    return bool(KINDS[communication.kind].urgency(communication.facts) >= URGENT_MINUTES)

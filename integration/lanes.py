@@ -3,7 +3,7 @@
     ring     asks the queue for a drain, unless one is running or was asked for a moment ago
     acquire  takes the lease of a lane; hold prolongs it; release gives it back
     pause    lets a lane rest after a failure that is not a communication's own
-    take     takes one request out of the portal's bucket
+    Bucket   the portal's allowance of requests, from which each request takes one
 
 A crash between any two of these costs time, never work: the lease runs out, the bell is rung again by `tick`.
 """
@@ -24,7 +24,9 @@ LEASE = timedelta(seconds=45)
 RING_AGAIN = timedelta(seconds=5)
 PAUSES_SECONDS = (2, 5, 10, 30, 60, 120, 300, 600, 1800)
 LEAK_PER_SECOND = 2.0
-LIVE_LEVEL, BULK_LEVEL, ROUTING_LEVEL = 40.0, 25.0, 48.0
+BULK_LEVEL, LIVE_LEVEL, RING_LEVEL, ROUTING_LEVEL = 25.0, 32.0, 40.0, 48.0
+"""How full the bucket of 50 may get by recordings and dictionaries, by calls and chats, by a ringing phone's card, and
+by a question of UIS's that a caller waits for: who waits most impatiently finds room when the others do not."""
 
 
 def _free(now: datetime) -> Q:
@@ -116,28 +118,54 @@ def settle(name: str) -> None:
     )
 
 
-def level(bucket: str) -> float:
-    """How full the bucket is now."""
-    lane = Lane.objects.get(name=bucket)
-    return _leaked(lane, timezone.now())
+class LeaseLost(Exception):
+    """Another drain has taken over: stop, touch nothing."""
+
+
+class Bucket:
+    """How many requests a portal still takes, as its live lane keeps count for all processes.
+
+    Made with the token of a lease it prolongs that lease by each request, in the same statement: who has lost his lane
+    sends nothing any more. What it read or wrote last it believes until the row turns out to be different.
+    """
+
+    def __init__(self, name: str, *, row: Lane | None = None, token: str = "") -> None:
+        self.name = name
+        self.token = token
+        self._row = row
+
+    @property
+    def level(self) -> float:
+        """How full it is now."""
+        return _leaked(self._known(), timezone.now())
+
+    def take(self, *, level: float) -> datetime | None:
+        """Take one request; None when there was room below `level`, else the moment when there will be.
+
+        Raises LeaseLost.
+        """
+        while True:
+            now, row = timezone.now(), self._known()
+            if self.token and row.lease_token != self.token:
+                raise LeaseLost
+            filled = _leaked(row, now) + 1
+            if filled > level:
+                return now + timedelta(seconds=(filled - level) / LEAK_PER_SECOND)
+            changes: dict[str, Any] = {"bucket_level": filled, "bucket_at": now}
+            unchanged = {"name": self.name, "bucket_level": row.bucket_level, "bucket_at": row.bucket_at}
+            if self.token:
+                changes["lease_until"], unchanged["lease_token"] = now + LEASE, self.token
+            if Lane.objects.filter(**unchanged).update(**changes):
+                row.bucket_level, row.bucket_at = filled, now
+                return None
+            self._row = None
+
+    def _known(self) -> Lane:
+        if self._row is None:
+            self._row = Lane.objects.get(name=self.name)
+        return self._row
 
 
 def _leaked(lane: Lane, now: datetime) -> float:
     passed = (now - lane.bucket_at).total_seconds() if lane.bucket_at else 0.0
     return max(0.0, lane.bucket_level - passed * LEAK_PER_SECOND)
-
-
-def take(bucket: str, *, level: float) -> datetime | None:
-    """Take one request out of the bucket that the named lane keeps for its portal.
-
-    Returns None when there was room below `level`, else the moment when there will be.
-    """
-    while True:
-        now = timezone.now()
-        lane = Lane.objects.get(name=bucket)
-        filled = _leaked(lane, now) + 1
-        if filled > level:
-            return now + timedelta(seconds=(filled - level) / LEAK_PER_SECOND)
-        unchanged = Lane.objects.filter(name=bucket, bucket_level=lane.bucket_level, bucket_at=lane.bucket_at)
-        if unchanged.update(bucket_level=filled, bucket_at=now):
-            return None

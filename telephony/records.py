@@ -21,7 +21,7 @@ from django.utils import timezone
 from crm_bitrix.actions import Command, Plan
 from crm_bitrix.client import Client
 from crm_bitrix.errors import Cause, PortalError
-from crm_bitrix.lane import LeaseLost, portal_of
+from crm_bitrix.lane import portal_of
 from crm_bitrix.models import CrmAction
 from crm_bitrix.resting import rest
 from integration import lanes, remote
@@ -101,7 +101,7 @@ def bulk_round(name: str, token: str) -> None:
             rest(name, portal, error)
             return
         _postpone(record, f"портал не принял запись: {error}")
-    except LeaseLost:
+    except lanes.LeaseLost:
         raise
     except Exception as error:
         log.exception("record %s cannot be transferred", record.pk)
@@ -136,7 +136,7 @@ def transfer(client: Client, record: Record, *, lane: str, token: str) -> str:
             record.link, file, deadline_seconds=TRANSFER_SECONDS, max_bytes=MAX_BYTES, content_type="audio/"
         )
         if not lanes.hold(lane, token):
-            raise LeaseLost
+            raise lanes.LeaseLost
         call_id = record.communication.actions.get(key="finish").result["CALL_ID"]
         step = Command("telephony.externalCall.attachRecord", {"CALL_ID": call_id, "FILENAME": record.filename})
         answer = client.call(step)

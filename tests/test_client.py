@@ -13,6 +13,7 @@ from crm_bitrix import tokens
 from crm_bitrix.actions import Command
 from crm_bitrix.client import Client
 from crm_bitrix.errors import Cause, PortalError
+from crm_bitrix.models import RequestLog
 from integration import lanes
 from integration.models import Lane, Portal
 from tests.conftest import Product
@@ -94,16 +95,51 @@ def test_a_method_that_has_used_up_its_time_rests_and_the_others_go_on(product: 
     assert product.call(story).state == "done"
 
 
-def test_live_stops_at_forty_bulk_at_half_and_routing_has_the_rest(product: Product):
-    bucket = product.portal.live_lane
-    assert [lanes.take(bucket, level=lanes.BULK_LEVEL) for _ in range(25)] == [None] * 25
-    assert lanes.take(bucket, level=lanes.BULK_LEVEL) == timezone.now() + timedelta(seconds=0.5)
-    assert [lanes.take(bucket, level=lanes.LIVE_LEVEL) for _ in range(15)] == [None] * 15
-    assert lanes.take(bucket, level=lanes.LIVE_LEVEL)
-    assert lanes.take(bucket, level=lanes.ROUTING_LEVEL) is None
+def test_who_waits_more_impatiently_finds_room_in_the_bucket_when_others_do_not(product: Product):
+    name = product.portal.live_lane
+    bucket, other = lanes.Bucket(name), lanes.Bucket(name)
+    assert [bucket.take(level=lanes.BULK_LEVEL) for _ in range(25)] == [None] * 25
+    assert bucket.take(level=lanes.BULK_LEVEL) == timezone.now() + timedelta(seconds=0.5)
+    assert [other.take(level=lanes.LIVE_LEVEL) for _ in range(7)] == [None] * 7
+    assert other.take(level=lanes.LIVE_LEVEL)
+    assert [bucket.take(level=lanes.RING_LEVEL) for _ in range(8)] == [None] * 8
+    assert bucket.take(level=lanes.RING_LEVEL)
+    assert bucket.take(level=lanes.ROUTING_LEVEL) is None
     product.clock.shift(20)
-    assert lanes.take(bucket, level=lanes.LIVE_LEVEL) is None
-    assert round(Lane.objects.get(name=bucket).bucket_level) == 2
+    assert other.take(level=lanes.LIVE_LEVEL) is None
+    assert round(Lane.objects.get(name=name).bucket_level) == 2
+
+
+def test_a_request_prolongs_the_lease_that_it_is_made_under_and_none_is_made_without(product: Product):
+    name = product.portal.live_lane
+    token = lanes.acquire(name)
+    bucket = lanes.Bucket(name, token=token)
+    product.clock.shift(40)
+    assert bucket.take(level=lanes.LIVE_LEVEL) is None
+    product.clock.shift(10)
+    assert lanes.acquire(name) is None
+    product.clock.shift(40)
+    assert lanes.acquire(name)
+    with pytest.raises(lanes.LeaseLost):
+        bucket.take(level=lanes.LIVE_LEVEL)
+
+
+def test_a_request_waits_a_moment_for_room_and_no_longer(product: Product):
+    Lane.objects.filter(name=product.portal.live_lane).update(bucket_level=lanes.LIVE_LEVEL, bucket_at=timezone.now())
+    began = timezone.now()
+    Client(product.portal, patience_seconds=1).call(Command("server.time"))
+    assert timezone.now() - began == timedelta(seconds=0.5)
+    with pytest.raises(PortalError, match="bucket"):
+        Client(product.portal).call(Command("server.time"))
+
+
+def test_the_journal_of_many_requests_is_written_at_once(product: Product):
+    before = RequestLog.objects.count()
+    with Client(product.portal) as client:
+        client.call(Command("server.time"))
+        client.call(Command("server.time"))
+        assert RequestLog.objects.count() == before
+    assert RequestLog.objects.count() == before + 2
 
 
 @pytest.mark.fault(30)

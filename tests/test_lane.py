@@ -97,6 +97,7 @@ class TestKillPoints:
         around(rounds, "close", after=True)
         around(sending, "_mark", after=True)
         around(sending, "note", after=True)
+        around(sending, "save", after=True)
 
     @pytest.mark.slow
     @pytest.mark.fault(29)
@@ -324,8 +325,8 @@ def test_a_drain_that_was_frozen_sends_nothing_after_its_lease_was_taken(
     product.sandbox.tell("missed_call", client_phone=NEW_PHONE).post()
     real = rounds.write
 
-    def write_and_freeze(work: Any) -> None:
-        real(work)
+    def write_and_freeze(works: Any) -> None:
+        real(works)
         product.clock.shift(timedelta(seconds=46))
         assert lanes.acquire(product.portal.live_lane)
 
@@ -424,9 +425,9 @@ def test_a_ring_during_a_backlog_is_shown_after_at_most_one_running_request(
     events = [body["event"] for body in ring.bodies]
     real, waves = sending.send_wave, []
 
-    def send_wave(client: Any, ready: Any) -> None:
-        waves.append([action.key for _work, action in ready])
-        real(client, ready)
+    def send_wave(client: Any, wave: Any) -> None:
+        waves.append([action.key for action in wave.actions.values()])
+        real(client, wave)
         if len(waves) == 2:
             ring.post(range(events.index("call_proceeding") + 1))  # while the second wave was on its way
 
@@ -434,7 +435,7 @@ def test_a_ring_during_a_backlog_is_shown_after_at_most_one_running_request(
     lane.drain(product.bells.pop(0))
 
     # Nothing but the wave that was on its way when the phone rang stands between the ring and its own requests.
-    assert [wave[0] for wave in waves[2:4]] == ["lead", "register"]
+    assert waves[2] == ["lead", "register"]
     assert product.sandbox.portal.telephony.card_log[0][1] == "show"
     assert len(waves) > 4
 
