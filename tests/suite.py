@@ -131,7 +131,7 @@ def pytest_in_browser(place: Path, chosen: list[str]) -> Count:
             "DJANGO_ALLOW_ASYNC_UNSAFE": "1",  # playwright keeps an event loop in the thread of the test
         }
         with running_postgres() as url:
-            arguments = ["-m", "browser", *chosen]
+            arguments = ["-m", "browser", *spread(), *chosen]
             return pytest("pytest in the browser", place, arguments, environment | {"DATABASE_URL": url})
     except SetupError as error:
         return failed("pytest in the browser", str(error))
