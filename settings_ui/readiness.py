@@ -46,6 +46,7 @@ def findings_of(portal: Portal, credential: Credential) -> tuple[Finding, ...]:
         *_check_people(credential),
         _check_clicks(portal),
         _check_callbacks(portal),
+        _check_zones(portal, credential),
         _check_doubles(portal, credential),
     )
 
@@ -122,6 +123,14 @@ def _check_callbacks(portal: Portal) -> Finding:
 def _seen(portal: Portal, title: str, name: str, remedy: str) -> Finding:
     found = InboxEvent.objects.filter(channel=channel_of(portal), name=name)
     return Finding(title, GOOD) if found.exists() else Finding(title, OFF, "", remedy)
+
+
+def _check_zones(portal: Portal, credential: Credential) -> Finding:
+    now, title = timezone.now(), _("Часовой пояс UIS – тот же, что в Битрикс24")
+    if now.astimezone(credential.zone).utcoffset() == now.astimezone(portal.zone).utcoffset():
+        return Finding(title, GOOD, credential.uis_time_zone)
+    remedy = _("В UIS – {uis}, в Битрикс24 – {portal}. Условия и названия считают время по UIS, журнал – по Битрикс24.")
+    return Finding(title, WAIT, "", remedy.format(uis=credential.uis_time_zone, portal=portal.time_zone))
 
 
 def _check_doubles(portal: Portal, credential: Credential) -> Finding:

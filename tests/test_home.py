@@ -140,6 +140,13 @@ def test_what_usually_goes_wrong_is_looked_for_and_told_with_a_remedy(product: P
     assert other_origin.count_doubles(product.portal, call) == 1
     assert looks_of(product)["Прежняя интеграция UIS выключена"] == "bad"
 
+    product.portal.time_zone = "Europe/Minsk"  # another zone with the same time
+    assert looks_of(product)["Часовой пояс UIS – тот же, что в Битрикс24"] == "good"
+    product.portal.time_zone = "Asia/Omsk"
+    assert looks_of(product)["Часовой пояс UIS – тот же, что в Битрикс24"] == "wait"
+    [told] = [one.remedy for one in readiness.findings_of(product.portal, product.credential) if "Asia/" in one.remedy]
+    assert "В UIS – Europe/Moscow, в Битрикс24 – Asia/Omsk" in told
+
     Communication.objects.filter(pk=call.pk).update(
         external_id="asked-by-the-portal"
     )  # registered by the portal itself
