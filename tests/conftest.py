@@ -118,11 +118,16 @@ def sandbox(clock: time_machine.Traveller) -> Iterator[Sandbox]:
     assert not world.slips, world.slips
 
 
+@pytest.fixture(autouse=True)
+def _rung_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a request leaves to the ringer is rung in the thread of the request."""
+    monkeypatch.setattr("integration.ringer.leave", lambda credential: ringer.ring({credential}))
+
+
 @pytest.fixture
 def bells(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     rung: list[str] = []
     monkeypatch.setattr("integration.lanes.async_task", lambda _task, name, **_options: rung.append(name))
-    monkeypatch.setattr("integration.ringer.leave", lambda credential: ringer.ring({credential}))
     return rung
 
 
