@@ -145,9 +145,10 @@ def _key_of(told: Told) -> _Key:
 
 
 def _known(told: Sequence[Told]) -> dict[_Key, Communication]:
-    """The communications that are told of and stored already, in one query."""
+    """The communications that are told of and stored already, in one query; nobody else changes them meanwhile."""
     ids, owners = {one.observed.uis_id for one in told} - {""}, {one.credential.pk for one in told}
-    stored = Communication.objects.filter(credential__in=owners, uis_id__in=ids) if ids else ()
+    rows = Communication.objects.select_for_update().order_by("pk")
+    stored = rows.filter(credential__in=owners, uis_id__in=ids) if ids else ()
     return {(one.credential_id, one.kind, one.uis_id): one for one in stored}
 
 

@@ -34,7 +34,7 @@ from crm_bitrix.waves import next_wave
 from crm_bitrix.work import Work
 from integration import lanes
 from integration.inbox import KINDS
-from integration.many import update_each
+from integration.many import update_alike, update_each
 from integration.models import Communication, Credential, Lane, Portal
 from integration.tracing import with_trace
 
@@ -143,7 +143,7 @@ def resolve(current: Round, works: Sequence[Work]) -> list[Work]:
     if uncertain:
         sending.resolve(current.client, uncertain, before=now - UNCERTAIN)
         still_open = [work.communication.pk for work in uncertain if work.in_state(CrmAction.State.SENT)]
-        Communication.objects.filter(pk__in=still_open, due_at__lte=now).update(due_at=now + UNCERTAIN)
+        update_alike(Communication.objects.filter(pk__in=still_open, due_at__lte=now), due_at=now + UNCERTAIN)
     ready = [
         work
         for work in works

@@ -1,16 +1,20 @@
-"""Many rows in one round trip: each with values of its own, by one statement."""
+"""Many rows at once: each with values of its own in one round trip, or all alike.
+
+Both take the rows in the order of their ids, so that two processes that change some of the same rows wait for one
+another, and never each for the other.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 Values = Mapping[str, Any]
 
 
 def update_each(model: type[models.Model], changes: Sequence[tuple[Values, Values]]) -> None:
-    """Update rows, each by what it is to be found by and what it is to become: column attributes with their values,
-    the same ones for all. A row that is not found is passed over.
+    """Update rows, each by what it is to be found by, its id among that, and what it is to become: column attributes
+    with their values, the same ones for all. A row that is not found is passed over.
 
     Unlike `bulk_update`, whose statement grows with every row, a row costs as much here among many as alone.
     """
@@ -23,7 +27,14 @@ def update_each(model: type[models.Model], changes: Sequence[tuple[Values, Value
     found = " AND ".join(f'"{fields[name].column}" = %s' for name in where)
     rows = [
         [fields[name].get_db_prep_save(part[name], connection) for part in (new, old) for name in part]
-        for old, new in changes
+        for old, new in sorted(changes, key=lambda change: change[0]["id"])
     ]
     with connection.cursor() as cursor:
         cursor.executemany(f'UPDATE "{table}" SET {written} WHERE {found}', rows)  # noqa: S608 - names of columns
+
+
+def update_alike(rows: models.QuerySet[Any], **values: Any) -> int:
+    """Update all rows of a query in the same way; how many they were."""
+    with transaction.atomic():
+        ids = list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
+        return rows.model._base_manager.filter(pk__in=ids).update(**values) if ids else 0

@@ -20,6 +20,7 @@ from django.utils import timezone
 from integration import uis_methods
 from integration.events import moment, text, whole_number
 from integration.inbox import dedupe_key, receive
+from integration.many import update_alike
 from integration.models import Communication, Credential, InboxEvent, State
 from integration.uis import Api, Row, Uis
 
@@ -118,7 +119,7 @@ def take_calls(reader: Reader, rows: Iterable[Row]) -> tuple[Taken, list[Row]]:
     taken = _store(reader.credential, fresh, before, read=len(over))
     ids = [str(event.uis_id) for event in events]
     waiting = Communication.objects.filter(credential=reader.credential, kind="call", report_at__isnull=False)
-    waiting.filter(uis_id__in=ids).update(report_at=None)
+    update_alike(waiting.filter(uis_id__in=ids), report_at=None)
     return taken, [row for row in rows if not text(row, "finish_time")]
 
 
@@ -137,10 +138,10 @@ def take_chats(reader: Reader, rows: Iterable[Row]) -> tuple[Taken, list[Row]]:
     over = [str(event.uis_id) for event in events if text(event.row, "status") not in OPEN_CHATS]
     waiting = Communication.objects.filter(credential=reader.credential, kind="chat", report_at__isnull=False)
     for part in _parts(over, EVENTS_AT_ONCE):
-        waiting.filter(uis_id__in=part).update(report_at=None)
+        update_alike(waiting.filter(uis_id__in=part), report_at=None)
     going_on = waiting.filter(facts__has_key="taken").exclude(facts__has_key="end")
     for part in _parts([str(whole_number(row, "id")) for row in open_], EVENTS_AT_ONCE):
-        going_on.filter(uis_id__in=part).update(report_at=None)
+        update_alike(going_on.filter(uis_id__in=part), report_at=None)
     return taken, open_
 
 
@@ -153,9 +154,9 @@ def take_requests(reader: Reader, rows: Iterable[Row]) -> tuple[Taken, list[Row]
     processed = [str(event.uis_id) for event in events if text(event.row, "status") == PROCESSED]
     told = Communication.objects.filter(credential=reader.credential, kind="request", report_at__isnull=False)
     for part in _parts([str(event.uis_id) for event in events], EVENTS_AT_ONCE):
-        told.filter(uis_id__in=part).exclude(state=State.WAITING).update(report_at=None)
+        update_alike(told.filter(uis_id__in=part).exclude(state=State.WAITING), report_at=None)
     for part in _parts(processed, EVENTS_AT_ONCE):
-        told.filter(uis_id__in=part).update(report_at=None)
+        update_alike(told.filter(uis_id__in=part), report_at=None)
     return taken, open_
 
 

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from integration import account_alerts, completeness, lanes, uis_methods
 from integration.events import moment, whole_number
+from integration.many import update_alike
 from integration.models import Communication, Credential, Lane, ReportCursor
 from integration.report_rows import (
     Page,
@@ -187,7 +188,7 @@ def _stop_waiting(waiting: "QuerySet[Communication]", now: datetime) -> None:
     may an operator leave a request alone."""
     is_call_in_vain = Q(facts__has_key="report") | Q(started_at__lt=now - 2 * AWAITED_FOR)
     is_in_vain = Q(is_call_in_vain, kind="call") | Q(started_at__lt=now - LONGEST_CHAT)
-    waiting.filter(is_in_vain).update(report_at=None)
+    update_alike(waiting.filter(is_in_vain), report_at=None)
 
 
 def _fail(cursor: ReportCursor, name: str, error: UisError) -> None:
@@ -252,7 +253,7 @@ def _poll(reader: Reader, kind: str, waiting: Sequence[Communication], now: date
     ask, take = _REPORTS[kind]
     rows = ask(reader.uis(), since=since, till=now, ids=ids)
     if rows is None:
-        Communication.objects.filter(pk__in=[one.pk for one in waiting]).update(report_at=None)
+        update_alike(Communication.objects.filter(pk__in=[one.pk for one in waiting]), report_at=None)
         return
     _taken, ongoing = take(reader, rows)
     told = {whole_number(row, "id") for row in rows} - {whole_number(row, "id") for row in ongoing}

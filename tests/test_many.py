@@ -1,0 +1,65 @@
+"""Many rows at once: the same as one by one, and in the order of their ids."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from integration.many import update_alike, update_each
+from integration.models import Communication, Credential, Portal
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def calls() -> list[Communication]:
+    portal = Portal.objects.create(member_id="m", domain="acme.bitrix24.ru")
+    credential = Credential.objects.create(portal=portal, name="Основной")
+    now = timezone.now()
+    rows = [
+        Communication(portal=portal, credential=credential, kind="call", uis_id=str(n), due_at=now) for n in range(3)
+    ]
+    return Communication.objects.bulk_create(rows)
+
+
+def test_every_kind_of_value_is_stored_as_by_saving_it(calls: list[Communication]):
+    moment = timezone.now() + timedelta(hours=1)
+    values: dict[str, Any] = {
+        "facts": {"contact": {"name": "Анна"}},
+        "client_keys": ["phone:+79001112233"],
+        "due_at": None,
+        "finished_at": moment,
+        "reason": "100 %s",
+        "responsible_id": 12,
+    }
+    update_each(Communication, [({"id": one.pk}, values | {"attempts": one.pk}) for one in calls])
+    for one in Communication.objects.all():
+        assert {name: getattr(one, name) for name in values} == values
+        assert one.attempts == one.pk
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT facts FROM integration_communication")
+        assert "Анна" not in str(cursor.fetchall())
+
+
+def test_a_row_that_has_changed_meanwhile_is_passed_over(calls: list[Communication]):
+    first, *_others = calls
+    Communication.objects.filter(pk=first.pk).update(due_at=timezone.now() + timedelta(hours=1))
+    update_each(Communication, [({"id": one.pk, "due_at": one.due_at}, {"due_at": None}) for one in calls])
+    assert list(Communication.objects.filter(due_at__isnull=False)) == [first]
+
+
+def test_rows_are_taken_in_the_order_of_their_ids(calls: list[Communication]):
+    taken: list[int] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if many:
+            taken.extend(row[-1] for row in params)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        update_each(Communication, [({"id": one.pk}, {"reason": "x"}) for one in reversed(calls)])
+    assert taken == sorted(one.pk for one in calls)
+    assert update_alike(Communication.objects.order_by("-pk"), reason="y") == len(calls)
+    assert set(Communication.objects.values_list("reason", flat=True)) == {"y"}
