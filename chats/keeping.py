@@ -1,12 +1,19 @@
-"""What a plan for a chat or a request holds besides changes in the portal: who the client is."""
+"""What plans for chats and requests hold besides changes in the portal: who the clients are."""
+
+from collections.abc import Sequence
 
 from chats.case import MET
 from crm_bitrix.actions import Plan
 from integration.models import ClientLink, Communication
 
 
-def keep(communication: Communication, plan: Plan) -> None:
-    """Remember the objects of the client under everything he is known by: what he tells later leads to them too."""
+def keep(planned: Sequence[tuple[Communication, Plan]]) -> None:
+    """Remember the objects of clients under everything they are known by: what they tell later leads to them too."""
+    for communication, plan in planned:
+        _remember(communication, plan)
+
+
+def _remember(communication: Communication, plan: Plan) -> None:
     keys = communication.client_keys
     wanted = {(key, *code.split(":")) for code in plan.learned.get(MET, ()) for key in keys}
     if not wanted:

@@ -216,12 +216,20 @@ def write(works: Sequence[Work]) -> None:
             CrmAction.objects.filter(pk__in=outdated).delete()
         CrmAction.objects.bulk_create(row for change in changes for row in change.rows)
         update_each(Communication, learned)
-        for work in works:
-            KINDS[work.communication.kind].keep(work.communication, work.plan)
+        for kind, planned in _by_kind(works).items():
+            KINDS[kind].keep(planned)
     for change in changes:
         change.work.actions = [*change.kept, *change.rows]
         for name, value in change.learned.items():
             setattr(change.work.communication, name, value)
+
+
+def _by_kind(works: Sequence[Work]) -> dict[str, list[tuple[Communication, Plan]]]:
+    planned: dict[str, list[tuple[Communication, Plan]]] = {}
+    for work in works:
+        if work.plan:
+            planned.setdefault(work.communication.kind, []).append((work.communication, work.plan))
+    return planned
 
 
 def _change(work: Work, plan: Plan) -> _Change:

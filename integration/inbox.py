@@ -4,7 +4,7 @@ The bottom of the house reaches the top through the dotted names below: this is 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,7 +23,8 @@ class Kind:
     """A kind of communication by the dotted names of its functions.
 
     `parse(event) -> Observation` reads a notification, `decide(facts, done, ruleset, now) -> Decision` says what is to
-    be done, `bonus_minutes(facts)` tells how urgent that is, `keep(communication, plan)` stores what else was planned.
+    be done, `bonus_minutes(facts)` tells how urgent that is, `keep([(communication, plan)])` stores what else was
+    planned.
 
     Where a portal may ask UIS for one: `parse_request(request) -> Observation` reads what the portal asks for,
     `parse_answer(event, received_at) -> Observation` what UIS said to that, and `may_be(facts of the request, facts)`
@@ -155,3 +156,15 @@ def receive(*, channel: str, source: InboxEvent.Source, lane: str | None, query:
     if is_new and lane:
         transaction.on_commit(lambda: lanes.ring(lane))
     return is_new
+
+
+def receive_all(events: Iterable[tuple[str, bytes]], *, channel: str, source: InboxEvent.Source, lane: str) -> None:
+    """Store events, (query, body), in their order, in one transaction, and ring the lane that will read them.
+
+    Those that are stored already are passed over; where there is no `lane` nobody is rung.
+    """
+    rows = [[channel, *raw_event(source, query=query, body=body)] for query, body in events]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(_INSERT, rows)
+        if rows and lane:
+            transaction.on_commit(lambda: lanes.ring(lane))

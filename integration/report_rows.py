@@ -14,12 +14,11 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db import transaction
 from django.utils import timezone
 
 from integration import uis_methods
 from integration.events import moment, text, whole_number
-from integration.inbox import dedupe_key, receive
+from integration.inbox import dedupe_key, receive_all
 from integration.many import update_alike
 from integration.models import Communication, Credential, InboxEvent, State
 from integration.uis import Api, Row, Uis
@@ -205,16 +204,10 @@ def _store(credential: Credential, fresh: Sequence[_Event], before: Mapping[int,
     """Put events into the inbox, in their order, each after what belongs to it."""
     missing = len(fresh) - _count_known(credential, fresh)
     told = [event for one in fresh for event in (before.get(one.uis_id), one) if event is not None]
+    lane = credential.portal.live_lane if credential.portal else ""
     for part in _parts(told, EVENTS_AT_ONCE):
-        with transaction.atomic():
-            for event in part:
-                receive(
-                    channel=credential.channel,
-                    source=InboxEvent.Source.REPORT,
-                    lane=credential.portal.live_lane if credential.portal else None,
-                    query=event.query,
-                    body=event.body,
-                )
+        pairs = [(event.query, event.body) for event in part]
+        receive_all(pairs, channel=credential.channel, source=InboxEvent.Source.REPORT, lane=lane)
     return Taken(read, len(fresh), missing)
 
 

@@ -10,27 +10,31 @@ every step may be repeated.
 import logging
 import re
 import tempfile
+import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
-from crm_bitrix.actions import Command, Plan
+from crm_bitrix.actions import Command, Plan, RecordLink
 from crm_bitrix.client import Client
 from crm_bitrix.errors import Cause, PortalError
 from crm_bitrix.lane import portal_of
 from crm_bitrix.models import CrmAction
 from crm_bitrix.resting import rest
 from integration import lanes, remote
+from integration.many import update_each
 from integration.models import Communication, Portal
 from integration.upload import FileForm
 from telephony.models import Record
 
 MAX_BYTES = 200 * 1024 * 1024
 TRANSFER_SECONDS = 20.0
+AT_ONCE, ROUND_SECONDS = 10, 5.0
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 720, 720, 720, 720))
 MEDIA_DOMAINS = ("uiscom.ru", "comagic.ru", "callgear.com", "callgear.ae", "novofon.ru")
 
@@ -43,27 +47,39 @@ class RecordRefused(Exception):
     """This recording will never get there: it is no recording, or not from UIS."""
 
 
-def keep(communication: Communication, plan: Plan) -> None:
-    """Write down the recordings that a plan names; the others of the call are told by their links."""
+def keep(planned: Sequence[tuple[Communication, Plan]]) -> None:
+    """Write down the recordings that plans name; the others of those calls are told by their links.
+
+    A call has one recording: which one that is may turn out only later.
+    """
+    named = {call.pk: {one.record_id[:64]: one for one in plan.records} for call, plan in planned if plan.records}
+    known = list(Record.objects.filter(communication__in=named)) if named else []
+    stored = {(record.communication_id, record.record_id) for record in known}
     now = timezone.now()
-    rows = [
-        Record(
-            communication=communication,
-            record_id=record.record_id[:64],
-            link=record.link,
-            filename=record.filename,
-            due_at=now,
-        )
-        for record in plan.records
-    ]
     Record.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["communication", "record_id"], update_fields=["link"]
+        Record(communication_id=call, record_id=key, link=one.link, filename=one.filename, due_at=now)
+        for call, records in named.items()
+        for key, one in records.items()
+        if (call, key) not in stored
     )
-    if rows:  # a call has one record: which one that is may turn out only later
-        named = Q(record_id__in=[row.record_id for row in rows])
-        linked = Record.State.LINKED
-        communication.records.exclude(named).exclude(state=linked).update(state=linked, due_at=None, error="")
-        communication.records.filter(named, state=linked).update(state=Record.State.WAITING, due_at=now, attempts=0)
+    told = ((record, _as_planned(record, named[record.communication_id], now)) for record in known)
+    update_each(Record, [({"id": record.pk}, _values(record) | change) for record, change in told if change])
+
+
+def _values(record: Record) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in ("link", "state", "due_at", "attempts", "error")}
+
+
+def _as_planned(record: Record, named: Mapping[str, RecordLink], now: datetime) -> dict[str, Any]:
+    """What changes in a stored recording of a call whose plan names these."""
+    one = named.get(record.record_id)
+    if one is None:
+        is_linked = record.state == Record.State.LINKED
+        return {} if is_linked else {"state": Record.State.LINKED, "due_at": None, "error": ""}
+    change: dict[str, Any] = {} if one.link == record.link else {"link": one.link}
+    if record.state == Record.State.LINKED:
+        change |= {"state": Record.State.WAITING, "due_at": now, "attempts": 0}
+    return change
 
 
 def due(now: datetime) -> QuerySet[Record]:
@@ -84,13 +100,25 @@ def due_portals(now: datetime, portal_id: int | None) -> set[int]:
 
 
 def bulk_round(name: str, token: str) -> None:
-    """Transfer one recording. Whatever happens to it, the next one gets its turn."""
-    portal = portal_of(name)
-    record = due(timezone.now()).filter(communication__portal=portal).order_by("due_at").first()
-    if record is None:
-        return
+    """Transfer recordings for some seconds. Whatever happens to one, the next one gets its turn."""
+    portal, until = portal_of(name), time.monotonic() + ROUND_SECONDS
+    finish = Prefetch("communication__actions", CrmAction.objects.filter(key="finish"), to_attr="finishes")
+    records = due(timezone.now()).filter(communication__portal=portal).order_by("due_at")
+    with Client(portal, level=lanes.BULK_LEVEL) as client:
+        for record in records.select_related("communication").prefetch_related(finish)[:AT_ONCE]:
+            if not lanes.hold(name, token):
+                raise lanes.LeaseLost
+            if not _carry_over(client, record, lane=name, token=token):
+                return
+            if time.monotonic() > until:
+                break
+    lanes.settle(name)
+
+
+def _carry_over(client: Client, record: Record, *, lane: str, token: str) -> bool:
+    """Transfer one recording and save how it stands; False when the lane has to rest instead."""
     try:
-        record.file_id = transfer(Client(portal, level=lanes.BULK_LEVEL), record, lane=name, token=token)
+        record.file_id = transfer(client, record, lane=lane, token=token)
         record.state, record.due_at, record.error = Record.State.DONE, None, ""
     except RecordRefused as error:
         record.state, record.due_at, record.error = Record.State.FAILED, None, str(error)
@@ -98,8 +126,8 @@ def bulk_round(name: str, token: str) -> None:
         _postpone(record, f"запись не получена из UIS: {error}")
     except PortalError as error:
         if not _is_of_record(error):
-            rest(name, portal, error)
-            return
+            rest(lane, client.portal, error)
+            return False
         _postpone(record, f"портал не принял запись: {error}")
     except lanes.LeaseLost:
         raise
@@ -108,7 +136,7 @@ def bulk_round(name: str, token: str) -> None:
         _postpone(record, f"внутренняя ошибка: {type(error).__name__}: {error}")
     record.error = record.error[:500]
     record.save()
-    lanes.settle(name)
+    return True
 
 
 def _is_of_record(error: PortalError) -> bool:
@@ -137,7 +165,7 @@ def transfer(client: Client, record: Record, *, lane: str, token: str) -> str:
         )
         if not lanes.hold(lane, token):
             raise lanes.LeaseLost
-        call_id = record.communication.actions.get(key="finish").result["CALL_ID"]
+        call_id = record.communication.finishes[0].result["CALL_ID"]
         step = Command("telephony.externalCall.attachRecord", {"CALL_ID": call_id, "FILENAME": record.filename})
         answer = client.call(step)
         return upload(client.portal, answer, record.filename, file)

@@ -1,23 +1,27 @@
 """What a communication costs while more and more are stored: time of the processor, statements, bytes; the journal.
 
-A call with its thirteen notifications is worked on as in life, step by step, in this process; the portal's part and the
-waiting for it are not counted. Then many copies of it are stored, and calls are worked on again. Copies have the
-columns that are searched by, each with a value of its own, one notification and one action, and short texts.
+A call with its thirteen notifications is worked on as in life, in this process; the portal's part and the waiting for
+it are not counted. Once step by step, each notification in a drain of its own and a tick after all: the dearest way;
+once twenty calls together, as on a machine that has something to do. Then many copies of them are stored, and calls are
+worked on again. Copies have the columns that are searched by, each with a value of its own, one notification and one
+action, and short texts.
 """
 
 import gzip
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
+from uuid import UUID
 
 from tests import bench_world as world
 from tests.bench_figures import Figure, Goal, short
 
 SIZES, QUICK_SIZES = (1_000, 100_000, 1_000_000), (100, 10_000)
-CALLS, RUNS = 4, 5
+CALLS, TOGETHER, RUNS = 4, 20, 5
 LARGE = ("integration_communication", "integration_inboxevent", "crm_bitrix_crmaction")
 STORED = (*LARGE, "integration_clientlink", "telephony_record", "crm_bitrix_requestlog")
 SHOWN_PLANS = 6
@@ -30,13 +34,18 @@ def measure(*, quick: bool, part: str) -> Iterator[Figure]:
     del part
     sizes = QUICK_SIZES if quick else SIZES
     with world.postgres() as database, world.product(database) as product:
-        _work(product, 1)  # what a process loads once
-        costs: dict[int, list[Costs]] = {}
+        ways = {"one by one": _one_by_one, f"{TOGETHER} at once": _together}
+        costs: dict[str, dict[int, list[Costs]]] = {way: {} for way in ways}
+        for work in ways.values():
+            work(product)  # what a process loads once
         for size in sizes:
             _store(product, size)
-            costs[size] = [_work(product, CALLS) for _ in range(RUNS)]
-        yield from _figures(costs)
-        yield _plans(costs[sizes[-1]][-1], sizes[-1])
+            for _ in range(RUNS):
+                for way, work in ways.items():
+                    costs[way].setdefault(size, []).append(work(product))
+        for way, measured in costs.items():
+            yield from _figures(way, measured)
+        yield _plans(costs["one by one"][sizes[-1]][-1], sizes[-1])
         yield from _journal(product, sizes[-1])
 
 
@@ -56,17 +65,51 @@ class Costs:
         return execute(sql, params, many, context)
 
 
-def _work(product: Any, calls: int) -> Costs:
-    """Let calls of new clients be worked on, notification by notification, until their reports have come."""
+def _one_by_one(product: Any) -> Costs:
+    """Calls of new clients, notification by notification, until their reports have come."""
+
+    def work() -> None:
+        for _ in range(CALLS):
+            product.play("answered_call", **_new_client())
+            _let_reports_come(product)
+
+    return _cost(work, CALLS)
+
+
+def _together(product: Any) -> Costs:
+    """Calls of new clients, told at once, until their reports have come."""
+    from integration import ringer
+
+    stories = [product.sandbox.tell("answered_call", **_new_client()) for _ in range(TOGETHER)]
+
+    def work() -> None:
+        left: set[UUID] = set()
+        with mock.patch.object(ringer, "leave", left.add):  # as in a web process: one look for what comes at once
+            for story in stories:
+                story.post()
+        ringer.ring(left)
+        product.work()
+        _let_reports_come(product)
+
+    return _cost(work, TOGETHER)
+
+
+def _let_reports_come(product: Any) -> None:
+    product.pass_time(10)
+    product.pass_time(10)
+
+
+def _new_client() -> dict[str, Any]:
+    _serial.append(len(_serial))
+    return {"client_phone": f"7940{len(_serial):07d}", "employees": [world.PETR]}
+
+
+def _cost(work: Callable[[], None], calls: int) -> Costs:
     from django.db import connection
 
     costs, began = Costs(), _bytes()
     with _main_thread_time() as spent, connection.execute_wrapper(costs.note):
-        for _ in range(calls):
-            _serial.append(len(_serial))
-            product.play("answered_call", client_phone=f"7940{len(_serial):07d}", employees=[world.PETR])
-            product.pass_time(10)
-            product.pass_time(10)
+        work()
     costs.cpu_ms = spent[0] * 1000 / calls
     costs.statements = costs.count.total() / calls
     costs.bytes = (_bytes() - began) / calls
@@ -138,22 +181,22 @@ def _store(product: Any, size: int) -> None:
             cursor.execute(f"VACUUM ANALYZE {table}")
 
 
-def _figures(costs: dict[int, list[Costs]]) -> Iterator[Figure]:
+def _figures(way: str, costs: dict[int, list[Costs]]) -> Iterator[Figure]:
+    """What a communication costs in this way, at each size against the smallest."""
     smallest = min(costs)
+    at_most = Goal("≤", 25) if way != "one by one" else None
     for size, runs in costs.items():
-        cpu = tuple(one.cpu_ms for one in runs)
-        base = tuple(one.cpu_ms for one in costs[smallest]) if size != smallest else ()
-        name = f"CPU per communication, {short(size)} stored"
-        yield Figure(name, cpu, "ms", f"{short(smallest)} stored" if base else "", base, _flat(base))
-    for size, runs in costs.items():
-        statements = tuple(one.statements for one in runs)
-        yield Figure(f"SQL statements per communication, {short(size)} stored", statements, "", goal=Goal("≤", 25))
-    for size, runs in costs.items():
-        base = tuple(one.bytes for one in costs[smallest]) if size != smallest else ()
-        stored = tuple(one.bytes / 1024 for one in runs)
-        others = tuple(one / 1024 for one in base)
-        name = f"stored per communication, {short(size)} stored"
-        yield Figure(name, stored, "kB", f"{short(smallest)} stored" if base else "", others, _flat(base))
+        about = f"{way}, {short(size)} stored"
+        against = f"{short(smallest)} stored" if size != smallest else ""
+        base = costs[smallest] if size != smallest else []
+        cpu, least = tuple(one.cpu_ms for one in runs), tuple(one.cpu_ms for one in base)
+        yield Figure(f"CPU per communication, {about}", cpu, "ms", against, least, _flat(least))
+        statements, least = tuple(one.statements for one in runs), tuple(one.statements for one in base)
+        goal = at_most or _flat(least)
+        yield Figure(f"SQL statements per communication, {about}", statements, "", against, least, goal)
+        if way == "one by one":
+            stored, least = tuple(one.bytes / 1024 for one in runs), tuple(one.bytes / 1024 for one in base)
+            yield Figure(f"stored per communication, {short(size)} stored", stored, "kB", against, least, _flat(least))
 
 
 def _flat(base: tuple[float, ...]) -> Goal | None:
