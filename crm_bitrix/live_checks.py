@@ -24,6 +24,8 @@ from integration.uis_errors import UisError
 CLOCK_SECONDS = 60
 """By how much the clocks may differ: the portal takes a call for the same one within half an hour of its start."""
 
+NO_SUCH_ID = 2**31 - 1
+
 ACTIVITY_CODE = "comment"
 """The icon and the logo of our activities, see `crm_bitrix.payloads`."""
 
@@ -120,6 +122,24 @@ def check_references(probe: Probe) -> Finding:
     return judged({int(one) for one in found} == {int(one) for one in listed}, told)
 
 
+def check_halting(probe: Probe) -> Finding:
+    """Whether a reference brings a number, and a batch that halts carries out nothing after a refusal."""
+    commands = {
+        "me": Command("profile"),
+        "same": Command("user.get", {"ID": batch.Reference.to("me", "[ID]")}),
+        "wrong": Command("crm.item.get", {"entityTypeId": ENTITY_TYPE_ID["lead"], "id": NO_SUCH_ID}),
+        "after": Command("server.time"),
+    }
+    results = probe.client.batch(commands, halts=True).results
+    me, same = results.get("me"), results.get("same")
+    if not isinstance(me, Mapping) or not isinstance(results.get("wrong"), Refusal):
+        return Finding(Verdict.OPEN, f"not told: {me!r:.100}, {results.get('wrong')!r:.100}")
+    is_filled = isinstance(same, list) and [str(row["ID"]) for row in same] == [str(me["ID"])]
+    has_halted = "after" not in results
+    told = f"the reference is {'' if is_filled else 'not '}filled; the batch {'halts' if has_halted else 'goes on'}"
+    return judged(is_filled and has_halted, told)
+
+
 def _rows_of(result: Json | Refusal, part: str) -> list[Json]:
     return list(result.get(part, ())) if isinstance(result, Mapping) else []
 
@@ -197,4 +217,5 @@ CHECKS: tuple[Check[Probe], ...] = (
     Check("P17", "methods", "what needs the method is refused; see the tariff and the rights", check_methods),
     Check("P18", "bound events", "clicks and callbacks do not arrive; open the application once", check_bindings),
     Check("P19", "clocks", "calls may be registered as too old; set the clock of this machine", check_clock),
+    Check("P20", "a batch that halts", "cards may open without their lead", check_halting),
 )

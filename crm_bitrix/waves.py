@@ -23,7 +23,7 @@ Results = Mapping[str, Mapping[str, Json]]
 
 @dataclass
 class Wave:
-    """The commands of one request by the numbers of their actions, and the communications that they serve."""
+    """The commands of one request by name, their actions, and the communications that they serve by number."""
 
     works: dict[int, Work] = field(default_factory=dict)
     actions: dict[str, CrmAction] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Wave:
     halts: bool = False
 
     def add(self, work: Work, action: CrmAction, command: Command) -> None:
-        name = str(action.pk)
+        name = name_of(action)
         self.works[work.communication.pk] = work
         self.actions[name], self.commands[name] = action, command
 
@@ -44,6 +44,11 @@ class Wave:
         served = [work.communication for work in self.works.values()]
         traces = (trace_id(getattr(one, "first_event", "")) for one in served)
         return About(tuple(self.works), tuple(dict.fromkeys(traces)))
+
+
+def name_of(action: CrmAction) -> str:
+    """The name of its command, as references spell it."""
+    return f"a{action.pk}"
 
 
 def next_wave(works: Sequence[Work], *, limit: int) -> Wave:
@@ -84,7 +89,7 @@ def _follow(wave: Wave, work: Work, *, limit: int) -> None:
     """Add the actions that wait only for those of this wave, each after what it waits for."""
     results = {**work.results}
     for action in _waiting(work):
-        name = str(action.pk)
+        name = name_of(action)
         if name not in wave.commands and len(wave.commands) < limit:
             command = _following(action, results)
             if command is None:

@@ -15,6 +15,9 @@ from integration.models import Portal
 
 Line = tuple[str, str, str, Finding]
 
+PATIENCE_SECONDS = 10.0
+"""A person waits for the answer, and a portal at work leaves little room."""
+
 
 class Command(BaseCommand):
     help = (
@@ -46,7 +49,7 @@ class Command(BaseCommand):
             raise CommandError(f"Not as the service takes it to be: {', '.join(differing)}.")
 
     def _lines(self, portal: Portal, *, phone: str, write: bool) -> Iterator[Line]:
-        probe = Probe(portal, Client(portal, level=lanes.BULK_LEVEL), phone)
+        probe = Probe(portal, Client(portal, level=lanes.BULK_LEVEL, patience_seconds=PATIENCE_SECONDS), phone)
         for check in (*live_checks.CHECKS, *(live_writes.CHECKS if write else ())):
             yield check.item, check.title, check.meaning, live_checks.run(check, probe)
         for credential in portal.credentials.exclude(uis_key="").order_by("pk"):
