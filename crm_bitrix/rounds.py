@@ -114,7 +114,8 @@ def pick(current: Round) -> list[Work]:
         taken |= keys
         uncertain += is_uncertain
         communication.portal = current.portal
-        communication.credential = current.channels[f"uis:{communication.credential_id}"]
+        if own := current.channels.get(f"uis:{communication.credential_id}"):
+            communication.credential = own
         works.append(work)
     due = works[uncertain:]
     if due and due[0].is_urgent:

@@ -454,6 +454,17 @@ def test_a_command_that_kills_every_batch_fails_alone_and_the_others_are_deliver
     assert [product.call(story).state for story in good] == [State.DONE] * 5
 
 
+def test_a_call_whose_credential_has_left_the_portal_holds_up_nobody(product: Product):
+    product.sandbox.tell("missed_call", client_phone="79000009999").post()
+    left = Credential.objects.create(portal=product.portal, name="Ушедший")
+    call = Communication.objects.create(portal=product.portal, credential=left, kind="call", uis_id="1")
+    Communication.objects.filter(pk=call.pk).update(due_at=timezone.now())
+    Credential.objects.filter(pk=left.pk).update(portal=None)
+    product.work()
+    assert Communication.objects.exclude(pk=call.pk).get().state == State.DONE
+    assert Communication.objects.get(pk=call.pk).state == State.FAILED
+
+
 @pytest.mark.fault(47)
 def test_a_leftover_action_of_an_earlier_plan_gives_way(product: Product):
     story = product.sandbox.tell("missed_call", client_phone=NEW_PHONE)
