@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -23,7 +24,20 @@ SLICE_SECONDS = 15.0
 LOOKED_AT = 100
 """Side lanes with due work that may be paused or taken: of so many some hear the bell."""
 
+LOOK_SECONDS = 1.0
+
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Looked:
+    """What the last look for side lanes found, and until when that holds."""
+
+    names: list[str] = field(default_factory=list)
+    until: float = 0.0
+
+
+_looked = _Looked()
 
 
 def drain(name: str) -> None:
@@ -96,9 +110,18 @@ def ring_side_lanes() -> None:
     """
     room = side_work.room()
     if room > 0:
-        due = list(due_lanes(side=True))
+        due = _due_side_lanes()
         for name in lanes.quiet(random.sample(due, min(LOOKED_AT, len(due))))[:room]:
+            due.remove(name)
             lanes.ring(name)
+
+
+def _due_side_lanes() -> list[str]:
+    """The side lanes with due work that this process has not rung yet; of thousands of accounts they are looked for
+    once in `LOOK_SECONDS`, because that takes as long as draining one."""
+    if time.monotonic() >= _looked.until:
+        _looked.names, _looked.until = list(due_lanes(side=True)), time.monotonic() + LOOK_SECONDS
+    return _looked.names
 
 
 def tick() -> None:

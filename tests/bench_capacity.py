@@ -7,6 +7,7 @@ own share is measured beside it. From that: how much of two processors an averag
 them to seventy parts of a hundred.
 """
 
+import gc
 import random
 import time
 import uuid
@@ -38,6 +39,7 @@ def measure(*, quick: bool, part: str) -> Iterator[Figure]:
     with world.postgres() as database, world.product(database) as product:
         _free_of_limits(product)
         credentials = _multiply(product, portals)
+        _settle()
         before = _postgres_seconds()
         spent, done = _simulate(product, credentials, seconds)
         database_load = (_postgres_seconds() - before) / seconds
@@ -91,6 +93,16 @@ def _multiply(product: Any, number: int) -> list[Any]:
         SyncRun(portal=portal, state=SyncRun.State.DONE, started_at=now - _within(chance, 1800)) for portal in portals
     )
     return credentials
+
+
+def _settle() -> None:
+    """PostgreSQL looks through new rows by itself within a minute, in life; and no process holds them all."""
+    from django.db import connection
+
+    gc.collect()
+    gc.freeze()
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
 
 
 def _within(chance: random.Random, seconds: float) -> timedelta:

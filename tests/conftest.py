@@ -143,6 +143,7 @@ def product(
     """A product connected to the sandbox, with the smallest settings that work."""
     cache.clear()
     monkeypatch.setattr("crm_bitrix.rulesets.KEPT_SECONDS", 0)  # a test changes rows behind the document's back
+    monkeypatch.setattr("crm_bitrix.lane.LOOK_SECONDS", 0)
     monkeypatch.setattr("crm_bitrix.client.sleep", lambda seconds: clock.shift(timedelta(seconds=seconds)))
     told = sandbox.connection()
     settings.OUTBOUND_ALLOWED_NETWORKS = ["127.0.0.0/8"]
