@@ -78,9 +78,12 @@ class SingleCalls:
     def _ask(self, method: str, **params: Any) -> Any:
         if not hasattr(self.local, "session"):
             self.local.session = requests.Session()
-        self.bucket.take()
-        self.asked += 1
-        reply = self.local.session.post(
-            f"{self.endpoint}{method}.json", json={"auth": self.token, **params}, timeout=30
-        ).json()
-        return reply["result"]
+        while True:
+            self.bucket.take()
+            self.asked += 1
+            reply = self.local.session.post(
+                f"{self.endpoint}{method}.json", json={"auth": self.token, **params}, timeout=30
+            ).json()
+            if reply.get("error") != "QUERY_LIMIT_EXCEEDED":
+                return reply["result"]
+            time.sleep(1 / PER_SECOND)  # somebody else has taken its place in the bucket
