@@ -458,7 +458,7 @@ def test_poison_kills_every_batch_it_is_in_at_its_place(sandbox, client):
 
 
 def test_two_requests_at_once_are_noticed(sandbox, client):
-    sandbox.faults.latency_seconds = 0.1
+    sandbox.faults.latency_seconds = 0.5
     threads = [threading.Thread(target=Client(sandbox).ok, args=("server.time",)) for _ in range(2)]
     for thread in threads:
         thread.start()
