@@ -118,7 +118,7 @@ def ring_side_lanes() -> None:
 
 def _due_side_lanes() -> list[str]:
     """The side lanes with due work that this process has not rung yet; of thousands of accounts they are looked for
-    once in `LOOK_SECONDS`, because that takes as long as draining one."""
+    once in `LOOK_SECONDS`, because the look grows with their number."""
     if time.monotonic() >= _looked.until:
         _looked.names, _looked.until = list(due_lanes(side=True)), time.monotonic() + LOOK_SECONDS
     return _looked.names
