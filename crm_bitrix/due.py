@@ -19,7 +19,7 @@ _HAS_WORK = (
     "OR EXISTS (SELECT 1 FROM crm_bitrix_crmaction a JOIN integration_communication m ON m.id = a.communication_id "
     "WHERE a.state = 'sent' AND a.sent_at <= %s AND m.portal_id = p.id))"
 )
-"""Asked after every round of every lane: Django would take longer to write this than the database to answer it."""
+"""Asked after every round of a live lane: Django would take longer to write this than the database to answer it."""
 
 
 def due_portals(now: datetime, portal_id: int | None) -> set[int]:

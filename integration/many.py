@@ -26,7 +26,11 @@ def update_each(model: type[models.Model], changes: Sequence[tuple[Values, Value
     written = ", ".join(f'"{fields[name].column}" = %s' for name in values)
     found = " AND ".join(f'"{fields[name].column}" = %s' for name in where)
     rows = [
-        [fields[name].get_db_prep_save(part[name], connection) for part in (new, old) for name in part]
+        [
+            fields[name].get_db_prep_save(part[name], connection)
+            for part, names in ((new, values), (old, where))
+            for name in names
+        ]
         for old, new in sorted(changes, key=lambda change: change[0]["id"])
     ]
     with connection.cursor() as cursor:

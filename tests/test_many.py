@@ -43,6 +43,19 @@ def test_every_kind_of_value_is_stored_as_by_saving_it(calls: list[Communication
         assert "Анна" not in str(cursor.fetchall())
 
 
+def test_values_are_told_apart_by_their_names_not_by_their_order(calls: list[Communication]):
+    first, second, _third = calls
+    update_each(
+        Communication,
+        [
+            ({"id": first.pk}, {"reason": "a", "crm_object": "b"}),
+            ({"id": second.pk}, {"crm_object": "b", "reason": "a"}),
+        ],
+    )
+    found = Communication.objects.filter(pk__in=[first.pk, second.pk])
+    assert set(found.values_list("reason", "crm_object")) == {("a", "b")}
+
+
 def test_a_row_that_has_changed_meanwhile_is_passed_over(calls: list[Communication]):
     first, *_others = calls
     Communication.objects.filter(pk=first.pk).update(due_at=timezone.now() + timedelta(hours=1))
