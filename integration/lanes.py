@@ -79,6 +79,16 @@ def hold(name: str, token: str) -> bool:
     return bool(lanes.update(lease_until=timezone.now() + LEASE))
 
 
+class LeaseLost(Exception):
+    """Another drain has taken over: stop, touch nothing."""
+
+
+def must_hold(name: str, token: str) -> None:
+    """Prolong the lease. Raises LeaseLost."""
+    if not hold(name, token):
+        raise LeaseLost
+
+
 def release(name: str, token: str) -> None:
     """Give the lease back."""
     Lane.objects.filter(name=name, lease_token=token).update(lease_token="", lease_until=None)
@@ -116,10 +126,6 @@ def settle(name: str) -> None:
     Lane.objects.filter(name=name).update(
         failures=0, pause_reason="", paused_until=None, clean_rounds=clean, is_single=lane.is_single and clean < 5
     )
-
-
-class LeaseLost(Exception):
-    """Another drain has taken over: stop, touch nothing."""
 
 
 class Bucket:

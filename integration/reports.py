@@ -64,10 +64,6 @@ READERS: Mapping[str, Callable[..., Page]] = {
 }
 
 
-class _LeaseTaken(Exception):
-    """Another drain has taken over."""
-
-
 # --- what is due ----------------------------------------------------------------------------------------------------
 
 
@@ -128,11 +124,11 @@ def uis_round(name: str, token: str) -> None:
     if cursor is None:
         return
     ReportCursor.objects.filter(pk=cursor.pk).update(next_at=now + CLAIM)
-    reader = Reader(credential, lambda: _hold(name, token))
+    reader = Reader(credential, lambda: lanes.must_hold(name, token))
     try:
         _turn(reader, cursor)
         cursor.error, cursor.code, cursor.failing_since = "", "", None
-    except _LeaseTaken:
+    except lanes.LeaseLost:
         return
     except UisError as error:
         _fail(cursor, name, error)
@@ -147,11 +143,6 @@ def _due_cursors(credential: Credential, now: datetime) -> Iterator[ReportCursor
     for kind in Kind:
         if kind in turns and (kind != Kind.AWAITED or awaited(now).filter(credential=credential).exists()):
             yield turns[kind]
-
-
-def _hold(name: str, token: str) -> None:
-    if not lanes.hold(name, token):
-        raise _LeaseTaken
 
 
 def _turn(reader: Reader, cursor: ReportCursor) -> None:

@@ -106,8 +106,7 @@ def bulk_round(name: str, token: str) -> None:
     records = due(timezone.now()).filter(communication__portal=portal).order_by("due_at")
     with Client(portal, level=lanes.BULK_LEVEL) as client:
         for record in records.select_related("communication").prefetch_related(finish)[:AT_ONCE]:
-            if not lanes.hold(name, token):
-                raise lanes.LeaseLost
+            lanes.must_hold(name, token)
             if not _carry_over(client, record, lane=name, token=token):
                 return
             if time.monotonic() > until:
@@ -163,8 +162,7 @@ def transfer(client: Client, record: Record, *, lane: str, token: str) -> str:
         remote.download(
             record.link, file, deadline_seconds=TRANSFER_SECONDS, max_bytes=MAX_BYTES, content_type="audio/"
         )
-        if not lanes.hold(lane, token):
-            raise lanes.LeaseLost
+        lanes.must_hold(lane, token)
         call_id = record.communication.finishes[0].result["CALL_ID"]
         step = Command("telephony.externalCall.attachRecord", {"CALL_ID": call_id, "FILENAME": record.filename})
         answer = client.call(step)
