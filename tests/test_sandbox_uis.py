@@ -130,6 +130,36 @@ def test_bodies_have_the_shape_of_the_samples_and_reports_know_the_story(sandbox
     assert all(row["_till"] <= time.time() for row in uis.calls)
 
 
+def test_each_account_knows_what_is_its_own_and_is_opened_by_its_own_key(sandbox, ask):
+    sandbox.add_account("second-key"), sandbox.add_account("third-key")
+    sandbox.accounts["third-key"].faults.fail_next(1, "ip_not_whitelisted", match="get.employees")
+    here, there = sandbox.tell("answered_call"), sandbox.tell("answered_call", uis_key="second-key")
+    reports = [ask("get.calls_report", key=key, **day(), fields=["id"]) for key in (sandbox.uis.key, "second-key")]
+    own = [[{"id": story.call_session_id}] for story in (here, there)]
+    assert [one["result"]["data"] for one in reports] == own
+    assert ask("get.employees", key="second-key")["result"]["metadata"]["limits"]["minute_remaining"] == 98
+    assert ask("get.employees", key="third-key")["error"]["data"]["mnemonic"] == "ip_not_whitelisted"
+    assert [one["method"] for one in sandbox.uis.requests] == ["get.calls_report"]
+    assert here.phone != there.phone
+    names = [ask("get.account", key=key)["result"]["data"][0]["app_id"] for key in ("second-key", "third-key")]
+    assert names == [sandbox.uis.app_id + 1, sandbox.uis.app_id + 2]
+
+
+def test_a_change_in_one_account_is_not_seen_in_another(sandbox):
+    other = sandbox.add_account("second-key")
+    other.employee(700101)["phone_numbers"][0]["status"] = "inactive"
+    assert sandbox.uis.employee(700101)["phone_numbers"][0]["status"] == "active"
+
+
+def test_a_call_asked_for_is_of_the_account_that_was_asked(sandbox, ask):
+    sandbox.add_account("second-key")
+    given = json.loads((PAYLOADS / "api.start_employee_call.request.json").read_text())["params"]
+    del given["access_token"]
+    told = ask("start.employee_call", api="call/v4.0", key="second-key", **given)
+    assert list(sandbox.accounts["second-key"].dials) == [told["result"]["data"]["call_session_id"]]
+    assert sandbox.uis.dials == {}
+
+
 def test_report_row_agrees_with_the_notifications(sandbox, ask):
     story = sandbox.tell("transfer", client_phone="79001112233")
     fields = json.loads((PAYLOADS / "api.get_calls_report.by_id.request.json").read_text())["params"]["fields"]
@@ -219,6 +249,9 @@ def test_control_steers_from_another_process(sandbox):
     assert control("fault", kind="503", n=2)["rules"] == [{"kind": "503", "left": 2, "match": None}]
     assert control("faults", crm_search_lag_seconds=5)["crm_search_lag_seconds"] == 5
     assert "unknown fault" in control("fault", kind="flood")["error"]
+    assert control("account", key="second-key") == {}
+    assert control("connection", uis_key="second-key")["uis"]["app_id"] == sandbox.uis.app_id + 1
+    assert "KeyError" in control("tell", kind="answered_call", uis_key="no-such-key")["error"]
     story = control("tell", kind="offline_request", client_phone="79001112233")
     assert control("post", id=story["id"], order=[0]) == {"statuses": [0]}
     control("reset")

@@ -85,14 +85,15 @@ def _oauth_routes(app: Flask, sandbox: "Sandbox") -> None:
 def _uis_routes(app: Flask, sandbox: "Sandbox") -> None:
     @app.post("/uis/data/v2.0")
     def data_api() -> Response:
-        return uis_data.serve(sandbox, uis_data.answer)
+        return uis_data.serve(sandbox, uis_data.asked(sandbox), uis_data.answer)
 
     @app.post("/uis/call/v4.0")
     def call_api() -> Response:
-        before = set(sandbox.uis.dials)
-        response = uis_data.serve(sandbox, uis_call.answer)
-        for number in set(sandbox.uis.dials) - before if sandbox.plays_dials else ():
-            sandbox.play("click_to_call", call_session_id=number, realtime=True)
+        uis = uis_data.asked(sandbox)
+        before = set(uis.dials)
+        response = uis_data.serve(sandbox, uis, uis_call.answer)
+        for number in set(uis.dials) - before if sandbox.plays_dials else ():
+            sandbox.play("click_to_call", call_session_id=number, realtime=True, uis_key=uis.key)
         return response
 
     @app.get("/uis/media/<communication_id>/<record_id>", strict_slashes=False)

@@ -2,7 +2,8 @@
 
 | command | body | answer |
 |---|---|---|
-| connection (also GET) | slug | what the product needs to connect |
+| connection (also GET) | slug, uis_key | what the product needs to connect |
+| account | key, events_url, route_url | {}; opens another UIS account |
 | events_url | events_url, route_url, product_url, app_url | {} |
 | play, tell | kind, realtime and the wishes of `stories.tell` | id, bodies, statuses |
 | post | id, order | statuses |
@@ -121,6 +122,12 @@ def _events_url(sandbox: "Sandbox", body: Body) -> Body:
     return {}
 
 
+def _account(sandbox: "Sandbox", body: Body) -> Body:
+    uis = sandbox.add_account(str(body["key"]))
+    uis.events_url, uis.route_url = body.get("events_url", ""), body.get("route_url", "")
+    return {}
+
+
 def _play(sandbox: "Sandbox", body: Body) -> Body:
     return describe(sandbox.play(body.pop("kind"), **body))
 
@@ -217,7 +224,8 @@ def _plain(row: Body) -> Body:
 
 
 COMMANDS: dict[str, Callable[["Sandbox", Body], Any]] = {
-    "connection": lambda sandbox, body: sandbox.connection(body.get("slug")),
+    "connection": lambda sandbox, body: sandbox.connection(body.get("slug"), uis_key=body.get("uis_key")),
+    "account": _account,
     "events_url": _events_url,
     "play": _play,
     "tell": _tell,

@@ -74,22 +74,24 @@ def tell(sandbox: "Sandbox", kind: str, **wishes: Any) -> Story:
     """Prepare a story and put its rows into the reports; nothing is sent yet.
 
     `wishes`: client_phone, employees (ids), virtual_number, talk_seconds, ring_seconds, start_at, default_bodies,
-    route, external_id and call_session_id (of a dial), name, email, text, realtime. Raises ValueError.
+    route, external_id and call_session_id (of a dial), name, email, text, realtime, uis_key (of the account; absent =
+    the first). Raises ValueError.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown story {kind!r}; one of {', '.join(KINDS)}")
     if wishes.pop("realtime", False):
         pace = REAL_PACE
         wishes = {"ring_seconds": pace["ring"], "talk_seconds": pace["talk"], "start_at": clock.now()} | wishes
-    plan = CallPlan(sandbox.uis, **wishes) if kind in CALLS else ChatPlan(sandbox.uis, **wishes)
+    uis = sandbox.account(wishes.pop("uis_key", None))
+    plan = CallPlan(uis, **wishes) if kind in CALLS else ChatPlan(uis, **wishes)
     with sandbox.lock:
         (CALLS if kind in CALLS else CHATS)[kind](plan)
         if plan.start_at is None:
             plan.start_at = clock.now() - plan.length
-        steps = plan.finish(sandbox.uis)
+        steps = plan.finish(uis)
         story = Story(kind, str(plan.number), plan.phone, steps, **{plan.id_name: plan.number})
         story.external_id = getattr(plan, "external_id", None)
-        story.played_at, story.post_one = clock.now(), sandbox.uis.notify
+        story.played_at, story.post_one = clock.now(), uis.notify
         sandbox.stories.append(story)
         sandbox.story_ids[story.id] = story.id
         if story.phone:

@@ -1,8 +1,9 @@
-"""State of the UIS account: people, numbers, and the rows of its reports."""
+"""State of a UIS account: people, numbers, and the rows of its reports."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import requests
@@ -33,7 +34,6 @@ class UisAccount:
     route_url: Any = ""
     minute_limit: int = MINUTE_LIMIT
     day_limit: int = DAY_LIMIT
-    directories: dict[str, list[Row]] = field(default_factory=dict)
     calls: list[Row] = field(default_factory=list)
     legs: list[Row] = field(default_factory=list)
     chats: list[Row] = field(default_factory=list)
@@ -47,9 +47,10 @@ class UisAccount:
     id_offset: int = 0
     faults: Faults = field(default_factory=Faults)
 
-    def __post_init__(self) -> None:
-        if not self.directories:
-            self.directories = default_directories()
+    @cached_property
+    def directories(self) -> dict[str, list[Row]]:
+        """Rows by the vendor's names; made when first looked at: of many accounts few are."""
+        return default_directories()
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)

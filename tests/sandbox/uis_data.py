@@ -48,9 +48,19 @@ class RpcError(Exception):
         }
 
 
-def serve(sandbox: "Sandbox", answer_method: Any) -> Response:
+def asked(sandbox: "Sandbox") -> "UisAccount":
+    """The account that the key of this request opens; a key that opens none is the first account's to refuse."""
+    call = request.get_json(silent=True)
+    params = call.get("params") if isinstance(call, dict) else None
+    try:
+        return sandbox.account(str(params["access_token"]))
+    except (KeyError, TypeError):
+        return sandbox.uis
+
+
+def serve(sandbox: "Sandbox", uis: "UisAccount", answer_method: Any) -> Response:
     """Answer one JSON-RPC request with `answer_method(account, method, params)`; HTTP 200 also for refusals."""
-    uis, call = sandbox.uis, request.get_json(silent=True)
+    call = request.get_json(silent=True)
     method = str(call.get("method", "")) if isinstance(call, dict) else ""
     number = call.get("id") if isinstance(call, dict) else None
     with sandbox.lock:

@@ -1,4 +1,4 @@
-"""The whole outside world: portals, the UIS account, stories, and the server that speaks for them."""
+"""The whole outside world: portals, UIS accounts, stories, and the server that speaks for them."""
 
 import os
 import pickle
@@ -27,7 +27,8 @@ STATE_FORMAT = 1
 
 
 class Sandbox:
-    """One outside world. `portal` is the default portal, `uis` the UIS account, `faults` the portal's faults.
+    """One outside world. `portal` is the default portal, `uis` the default UIS account, `accounts` further ones by
+    their keys, `faults` the portal's faults.
 
     All state is changed under `lock`; `version` grows with every change; `slips` holds tracebacks of the sandbox's own
     mistakes (a test may assert that it is empty).
@@ -56,11 +57,12 @@ class Sandbox:
         self.plays_dials = False
         self.story_ids: dict[str, str] = {}
         self.uis = UisAccount()
+        self.accounts: dict[str, UisAccount] = {}
         self.first: dict[str, Any] = {"client_id": client_id, "client_secret": client_secret, "leads_on": leads_on}
         if not self._load():
             self.add_portal("acme", **self.first)
 
-    # --- portals
+    # --- portals and accounts
 
     @property
     def portal(self) -> Portal:
@@ -75,10 +77,23 @@ class Sandbox:
         self.portals[slug] = defaults.fill(portal)
         return portal
 
+    def add_account(self, key: str) -> UisAccount:
+        """Open another UIS account with the default contents; like the vendor's, no two have a number in common."""
+        app_id = self.uis.app_id + len(self.accounts) + 1
+        first = self.uis
+        made = UisAccount(app_id, key=key, url=first.url, counters=first.counters, id_offset=first.id_offset)
+        self.accounts[key] = made
+        return made
+
+    def account(self, key: str | None = None) -> UisAccount:
+        """The account that a key opens, the default one without a key. Raises KeyError."""
+        return self.uis if key in (None, self.uis.key) else self.accounts[key]
+
     def reset(self) -> None:
         """Bring the world back to its beginning; the product's addresses stay, ids of stories are not used again."""
         old = self.uis
         self.uis = UisAccount(url=old.url, events_url=old.events_url, route_url=old.route_url, counters=old.counters)
+        self.accounts.clear()
         app_url = self.portal.app_url
         self.portals.clear()
         self.stories.clear()
@@ -87,9 +102,11 @@ class Sandbox:
         self.add_portal("acme", **self.first).app_url = app_url
         self.touch()
 
-    def connection(self, slug: str | None = None, *, token: Token | None = None) -> dict[str, Any]:
+    def connection(
+        self, slug: str | None = None, *, token: Token | None = None, uis_key: str | None = None
+    ) -> dict[str, Any]:
         """Everything the product needs to connect itself; each call issues a fresh pair for user 1."""
-        portal = self.portals[slug] if slug else self.portal
+        portal, uis = self.portals[slug] if slug else self.portal, self.account(uis_key)
         with self.lock:
             issued = token or portal.issue_tokens(1)
         return {
@@ -109,8 +126,8 @@ class Sandbox:
             "user_id": issued.user_id,
             "uis": {
                 "brand": "uis",
-                "app_id": self.uis.app_id,
-                "key": self.uis.key,
+                "app_id": uis.app_id,
+                "key": uis.key,
                 "data_api_url": f"{self.url}/uis/data/v2.0",
                 "call_api_url": f"{self.url}/uis/call/v4.0",
             },
@@ -125,7 +142,7 @@ class Sandbox:
         return stories.tell(self, kind, **wishes)
 
     def play(self, kind: str, *, realtime: bool = False, **wishes: Any) -> Story:
-        """Prepare a story and send its notifications to `uis.events_url`, at once or in real time from a thread.
+        """Prepare a story and send its notifications to the `events_url`, at once or in real time from a thread.
 
         `click_to_call` continues the newest call asked for through the Call API, if there is one that has not been
         played. Of a series all stories are played, and the first is returned.
@@ -135,7 +152,7 @@ class Sandbox:
         return stories.play(self, self.tell(kind, realtime=realtime, **wishes), realtime=realtime)
 
     def _dialled(self, wishes: dict[str, Any]) -> dict[str, Any]:
-        dials = self.uis.dials
+        dials = self.account(wishes.get("uis_key")).dials
         wanted = wishes.get("call_session_id")
         waiting = [one for one in dials.values() if not one.get("played") and wanted in (None, one["call_session_id"])]
         if not waiting:
@@ -239,7 +256,8 @@ class Sandbox:
         edge, handler = Edge(make_app(self)), QuietHandler
         server = make_server(host, number, edge, threaded=True, request_handler=handler, fd=bound.detach())
         self.url = f"http://{host}:{number}"
-        self.uis.url = self.url
+        for uis in (self.uis, *self.accounts.values()):
+            uis.url = self.url
         for portal in self.portals.values():
             portal.url = self.url
         return server
@@ -272,10 +290,10 @@ class Sandbox:
         if memory.get("format") != STATE_FORMAT:
             raise ValueError("written by another version")
         for name in _SAVED:
-            setattr(self, name, memory[name])
+            setattr(self, name, memory.get(name, getattr(self, name)))  # a file may be older than one of them
         for portal in self.portals.values():
             portal.live = 0
         return True
 
 
-_SAVED = ("portals", "uis", "stories", "story_ids", "oauth_log", "product_url")
+_SAVED = ("portals", "uis", "accounts", "stories", "story_ids", "oauth_log", "product_url")
