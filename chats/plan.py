@@ -112,7 +112,8 @@ def _carry_over(
     responsible_id = case.settled.get("responsible_id") or choice.user_id
     if responsible_id is None:
         return Plan("failed", "некому быть ответственным: назначьте ответственного по умолчанию", trace=choice.trace)
-    title = case.settled.get("title") or case.ruleset.render_title(case.stream, case.result, known)
+    rendered = case.ruleset.render_title(case.stream, case.result, known, responsible_id=responsible_id)
+    title = case.settled.get("title") or rendered
     made = make(case, client, known, title=title, responsible_id=responsible_id, texts=texts)
     trace = (client.trace(), *choice.trace, {"step": "title", "title": title}, *warning_trace(made.warnings))
     if made.owner is None:

@@ -124,6 +124,15 @@ def test_a_chat_that_nobody_took_is_a_missed_chat_of_the_default_responsible(pro
     assert product.sandbox.portal.cost(story.id)["requests"] <= 4
 
 
+@pytest.mark.parametrize(("kind", "result"), [("chat", "answered"), ("request", "received")])
+def test_a_title_names_the_responsible(product: Product, kind: str, result: str):
+    synchronise.run(synchronise.start(product.portal, by="Мария Орлова"))
+    set_title(product.stream(kind), result, "{{responsible_name}}: {{visitor_name}}")
+    product.play({"chat": "chat_finished", "request": "offline_request"}[kind], client_phone=NEW_PHONE)
+    [lead] = sent(product, "crm.item.add")
+    assert lead["fields"]["title"].startswith("Мария Орлова: ")
+
+
 def test_nothing_is_made_before_an_operator_takes_the_chat(product: Product):
     story = product.sandbox.tell("chat_finished", client_phone=NEW_PHONE)
     story.post([0])

@@ -87,9 +87,13 @@ def test_moment_of_the_card(mode, card, expected):
 def test_title_falls_back_to_the_built_in_one_when_it_is_empty():
     title, _ = parse_title("{{client_name}}", stream=INCOMING, path="")
     ruleset = make_ruleset(make_stream(INCOMING, titles={"answered": title}), language="en", zone=UTC)
-    assert ruleset.render_title(INCOMING, "answered", {"client_name": "Anna"}) == "Anna"
-    assert ruleset.render_title(INCOMING, "answered", {}) == "Call: hidden number"
-    assert ruleset.render_title(INCOMING, "missed", {"client_name": "Anna"}) == "Missed call: Anna"
+
+    def title_of(result, facts):
+        return ruleset.render_title(INCOMING, result, facts, responsible_id=None)
+
+    assert title_of("answered", {"client_name": "Anna"}) == "Anna"
+    assert title_of("answered", {}) == "Call: hidden number"
+    assert title_of("missed", {"client_name": "Anna"}) == "Missed call: Anna"
 
 
 def test_choosing_the_responsible_uses_the_rules_of_the_stream():

@@ -240,7 +240,7 @@ class Ruleset:
         code = number_source(virtual_number or "")
         return code if self.telephony.number_as_source and code in self.number_sources else None
 
-    def render_title(self, stream: StreamKind, result: str, facts: Facts, *, responsible_id: int | None = None) -> str:
+    def render_title(self, stream: StreamKind, result: str, facts: Facts, *, responsible_id: int | None) -> str:
         """The title of the stream for a result (`received` for requests); the built-in one if it comes out empty."""
         facts = {**facts, "responsible_name": self.user_names.get(responsible_id or 0)}
         title = self.streams[stream].titles.get(result)
