@@ -5,14 +5,16 @@ A trace is what `Plan.trace` of every round left behind, one after another. The 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
+from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext_lazy, gettext_noop
 from django.utils.translation import gettext as _
 
 from integration.fact_names import fact_name, operator_name
 from integration.rules.facts import FACTS, FactType
+from integration.rules.phones import show_phone
 from integration.rules.wording import show_fact
 from integration.withheld import HANDED_OVER, SKIPPED
 
@@ -55,6 +57,14 @@ _NOT_WRITTEN: Mapping[str, object] = {
     "not_a_phone": gettext_lazy("не номер телефона"),
     "not_an_email": gettext_lazy("не адрес почты"),
 }
+_CALLS: Mapping[str, object] = {
+    "click": gettext_lazy("Звонок по клику"),
+    "callback": gettext_lazy("Обратный звонок из формы"),
+}
+_PUT_OFF: Mapping[str, object] = {
+    "limit_exceeded": gettext_lazy("исчерпаны баллы Call API"),
+    "no_answer": gettext_lazy("с UIS нет связи"),
+}
 OBJECT_NAMES: Mapping[str, object] = {
     "lead": gettext_lazy("лид"),
     "deal": gettext_lazy("сделка"),
@@ -70,6 +80,12 @@ REASONS = (
     gettext_noop("передан на найденного клиента"),
     gettext_noop("передан без объекта CRM"),
     gettext_noop("идёт звонок"),
+    gettext_noop("UIS набирает номер"),
+    gettext_noop("UIS пока не начал звонок, следующая попытка"),
+    gettext_noop("UIS не ответил, начат ли звонок: ждём его уведомлений"),
+    gettext_noop("звонок по клику не состоялся"),
+    gettext_noop("обратный звонок не состоялся"),
+    gettext_noop("Устарело: запрос на звонок пришёл слишком поздно, звонок не начат"),
     gettext_noop("ждёт звонка сотруднику или конца"),
     gettext_noop("ждёт отчёта UIS о звонке"),
     gettext_noop("ждёт AI-анализа UIS: он нужен фильтру"),
@@ -214,6 +230,19 @@ def _explain_chat(entry: Entry, _user_name: Named) -> Step:
     return Step(_("Чат открытой линии"), _("активного чата у клиента нет: о звонке говорит только оповещение"))
 
 
+def _explain_dial(entry: Entry, _user_name: Named) -> Step:
+    title = str(_CALLS.get(str(entry.get("asked")), _("Звонок из портала")))
+    if entry.get("refused"):
+        return Step(title, str(entry["refused"]), BAD)
+    if again_at := entry.get("again_at"):
+        cause = str(_PUT_OFF.get(str(entry.get("put_off")), entry.get("put_off")))
+        moment = f"{localtime(datetime.fromisoformat(again_at)):%H:%M:%S}"
+        said = _("UIS пока не начал звонок: {cause}. Следующая попытка в {moment}")
+        return Step(title, said.format(cause=cause, moment=moment), PASSED_OVER)
+    number = show_phone(entry.get("virtual_phone_number", "")) or "—"
+    return Step(title, _("UIS набирает номер"), notes=(_("с номера {number}").format(number=number),))
+
+
 def _note(note: Entry, user_name: Named) -> str:
     code = note.get("note")
     if code == "not_active":
@@ -256,5 +285,6 @@ _EXPLAINERS: Mapping[str, Callable[[Entry, Named], Step]] = {
     "title": _explain_title,
     "mapping": _explain_mapping,
     "chat": _explain_chat,
+    "dial": _explain_dial,
     **dict.fromkeys(_CHOOSERS, _explain_chooser),
 }

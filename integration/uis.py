@@ -88,8 +88,8 @@ class Uis:
         try:
             answer, limits = _read(reply, method)
         except UisError as error:
-            if is_counted and error.effect is Effect.LIMIT and error.retry_at:
-                uis_points.exhausted(self.lane, error.retry_at)
+            if is_counted and error.effect is Effect.LIMIT:
+                uis_points.exhausted(self.lane, error.retry_at or timezone.now() + uis_points.UNNAMED)
             raise
         if is_counted:
             uis_points.note(self.lane, limits)

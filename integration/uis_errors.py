@@ -309,11 +309,11 @@ def read_error(error: Mapping[str, Any], *, method: str, now: datetime) -> UisEr
     return made
 
 
-def _points_back_at(told: Mapping[str, Any], now: datetime) -> datetime:
+def _points_back_at(told: Mapping[str, Any], now: datetime) -> datetime | None:
     is_day = _object(told, "params").get("limit_type") == "day"
     limits = _object(_object(told, "metadata"), "limits")
     left = whole_number(limits, "day_reset" if is_day else "minute_reset")
-    return now + timedelta(seconds=min(max(left or (3600 if is_day else 60), 1), 90_000))
+    return None if left is None else now + timedelta(seconds=min(max(left, 1), 90_000))
 
 
 def _object(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -20,6 +20,9 @@ from integration.models import Lane
 RESERVE_SHARE = 10
 """One point of so many stays for what a person waits for."""
 
+UNNAMED = timedelta(minutes=1)
+"""How long polls rest when UIS refuses without naming a moment: a new minute has new points, and else it says so."""
+
 
 def take(lane: str) -> datetime | None:
     """Take one point for a poll: None when it may be sent, else the moment when points are back."""

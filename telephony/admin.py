@@ -126,14 +126,14 @@ class RecordAdmin(PageAdmin):
 
 @admin.register(Dial)
 class DialAdmin(PhoneSearch, ReadOnlyAdmin):
-    list_display = ["about", "method", "how", "sent_at", "until", "error", "portal_name"]
+    list_display = ["about", "method", "how", "sent_at", "due_at", "until", "error", "portal_name"]
     list_filter = ["state", "until", ("communication__portal", PortalFilter)]
     list_select_related = ["communication__portal"]
     search_fields = ["=communication__uis_id", "communication__portal__domain"]
     search_help_text = gettext_lazy("телефон клиента, номер звонка (call session) или портал")
     phone_lookup = "communication__client_phone"
     ordering = ["-pk"]
-    fields = ["about", "method", "how", "sent_at", "until", "error"]
+    fields = ["about", "method", "how", "sent_at", "due_at", "until", "error"]
     readonly_fields = ["about", "how"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dial]:

@@ -1,7 +1,7 @@
 """Calls that the portal asks for – a click on a number, a callback from a form – as facts. Pure.
 
 click, callback     what was asked for; `at` when
-dial                what became of our request to UIS: {"state", "session_id", "instruction"}
+dial                what became of our request to UIS: {"state", "instruction", "cause", "due_at"}
 told_as             the call session that UIS told of, when it was carried over before the two were known to be one
 crm:dial            when the decision asked UIS for the call, and for which employee
 """
@@ -16,7 +16,7 @@ from integration.events import BadPayload, RawEvent, text, whole_number
 from integration.rules.observations import Observation, Rank
 
 DIALLED = "crm:dial"
-ANSWERED, REFUSED, UNKNOWN, STALE = "answered", "refused", "unknown", "stale"
+ANSWERED, REFUSED, UNKNOWN, STALE, PUT_OFF = "answered", "refused", "unknown", "stale", "put_off"
 CLICK_FRESH, CALLBACK_FRESH = timedelta(seconds=60), timedelta(minutes=10)
 """How long after it was asked for a call may be started: who clicked looks at his phone, who left a number waits."""
 
@@ -29,6 +29,7 @@ class Asked:
 
     `extension` and `created` are as in `CallRequest`; facts of requests that came before these were read have none.
     `dialled_at` is when the decision asked UIS for it; `answer` what became of that, "" while nothing is known;
+    `cause` why UIS has not started it, by its code; `due_at` when UIS was to be asked, or is to be again if put off;
     `session_id` the call session once UIS has told it; `told_as` as in the facts.
     """
 
@@ -46,6 +47,8 @@ class Asked:
     dialled_at: datetime | None
     answer: str
     instruction: str
+    cause: str
+    due_at: datetime | None
     session_id: str
     told_as: str
 
@@ -57,6 +60,11 @@ class Asked:
     def fresh_until(self) -> datetime:
         """After this moment UIS is not asked for the call any more."""
         return self.at + (CLICK_FRESH if self.is_click else CALLBACK_FRESH)
+
+    @property
+    def asking_at(self) -> datetime | None:
+        """When UIS was asked for the call, or is to be asked again: from then on its word is awaited."""
+        return max(filter(None, (self.dialled_at, self.due_at)), default=None)
 
 
 def read_asked(facts: Mapping[str, Any]) -> Asked | None:
@@ -81,6 +89,8 @@ def read_asked(facts: Mapping[str, Any]) -> Asked | None:
         dialled_at=datetime.fromisoformat(dialled["at"]) if dialled else None,
         answer=dial.get("state", ""),
         instruction=dial.get("instruction", ""),
+        cause=dial.get("cause", ""),
+        due_at=datetime.fromisoformat(dial["due_at"]) if dial.get("due_at") else None,
         session_id=facts.get("call_session_id", ""),
         told_as=facts.get("told_as", ""),
     )
@@ -122,14 +132,15 @@ def parse_request(request: CallRequest) -> Observation:
 
 
 def parse_answer(event: RawEvent, *, received_at: datetime) -> Observation:
-    """Read what became of our request to UIS: `external_id`, `state`, and `call_session_id` or `instruction`.
+    """Read what became of our request to UIS: `external_id`, `state`, `due_at`, and `call_session_id` or `instruction`
+    and `cause`.
 
     Raises BadPayload if it names no request.
     """
     external_id, session_id = text(event.payload, "external_id"), whole_number(event.payload, "call_session_id")
     if not external_id:
         raise BadPayload("the answer to a dial names no external_id")
-    dial = {"state": text(event.payload, "state"), "instruction": text(event.payload, "instruction")}
+    dial = {name: text(event.payload, name) for name in ("state", "instruction", "cause", "due_at")}
     return Observation(
         kind="call",
         uis_id=str(session_id or ""),
@@ -148,5 +159,5 @@ def may_be(asked: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
     employee_id = asked.get(DIALLED, {}).get("employee_id")
     employees = {value.get("employee_id") for name, value in told.items() if name.startswith("ring:")}
     is_of_another = bool(employee_id and employees) and employee_id not in employees
-    is_open = asked.get("dial", {}).get("state", UNKNOWN) == UNKNOWN
+    is_open = asked.get("dial", {}).get("state", UNKNOWN) in (UNKNOWN, PUT_OFF)
     return is_open and asked.get("direction") == told.get("direction") and not is_of_another

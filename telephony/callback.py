@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from crm_bitrix.actions import DialRequest
@@ -14,7 +13,7 @@ MAX_WORDS = 200
 _UNSPEAKABLE = re.compile(r"[^\w\s.,-]+")
 
 
-def plan_dial(asked: Asked, ruleset: Ruleset, *, until: datetime) -> DialRequest | str:
+def plan_dial(asked: Asked, ruleset: Ruleset) -> DialRequest | str:
     """The call by scenario, number or employee as set, or the code of why there can be none.
 
     UIS counts it as incoming: the client has asked for it.
@@ -43,7 +42,7 @@ def plan_dial(asked: Asked, ruleset: Ruleset, *, until: datetime) -> DialRequest
     }
     method, own = ways[options.by]
     common = {"contact": asked.phone, "virtual_phone_number": number, "external_id": asked.external_id}
-    return DialRequest(method, {**common, **own, "direction": "in"}, until=until)
+    return DialRequest(method, {**common, **own, "direction": "in"}, until=asked.fresh_until)
 
 
 def choose_user(ruleset: Ruleset, rules: StreamRules) -> int | None:

@@ -2,27 +2,26 @@
 
     asked       a click: its card is shown; a callback: it is registered; UIS is asked for the call, once
     told        UIS names the call session; from then on it is a call like any other
+    put off     UIS has not begun it, but may in time: it is asked again (`telephony.dialling`)
     refused     finished with OTHER and the reason, and its user is told what to do
     silent      nobody knows whether it was started: it is never repeated, and refused when nothing comes
 
 A click has its CALL_ID from the portal and is never registered. How a call ends that did begin: `telephony.plan`.
 """
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from crm_bitrix import payloads
 from crm_bitrix.actions import Action, DialRequest, Plan
 from integration.rules.phones import show_phone
 from telephony import callback, click, refusals
-from telephony.asked import DIALLED, REFUSED, STALE, UNKNOWN, Asked
+from telephony.asked import DIALLED, PUT_OFF, REFUSED, STALE, UNKNOWN, Asked
 from telephony.case import SHOWN, USER, Case
 
 SILENCE = timedelta(minutes=3)
 """How long we wait for a word of UIS about a call that we asked it for."""
-
-PROMPT = timedelta(seconds=60)
-"""How long a call that is decided may wait for its turn: shorter than the silence, else it would be given up first."""
 
 MAX_REASON = 255
 _BINDABLE = ("lead", "contact", "company")
@@ -51,8 +50,7 @@ def decide(case: Case) -> Plan:
 def _dial(case: Case, asked: Asked) -> Plan:
     if case.now > asked.fresh_until:
         return _stale(case, asked)
-    until = min(asked.fresh_until, case.now + PROMPT)
-    dial = (click if asked.is_click else callback).plan_dial(asked, case.ruleset, until=until)
+    dial = (click if asked.is_click else callback).plan_dial(asked, case.ruleset)
     return _give_up(case, dial) if isinstance(dial, str) else _wait(case, "UIS набирает номер", dial)
 
 
@@ -100,15 +98,14 @@ def _wait(case: Case, reason: str, dial: DialRequest | None = None) -> Plan:
     learned: dict[str, Any] = {SHOWN: case.cards().tries(case.card_users), USER: user_id}
     if dial is not None:
         learned[DIALLED] = {"at": case.now.isoformat(), "employee_id": dial.params.get("employee_id")}
-    dialled_at = case.now if dial is not None else asked.dialled_at
-    is_silent = not asked.session_id and dialled_at is not None
+    asking_at = case.now if dial is not None else asked.asking_at
     return Plan(
         "waiting",
         reason,
         (*(registration(case, user_id) if user_id else ()), *case.cards(user_id).actions(case.card_users)),
         learned=learned,
-        wake_at=dialled_at + SILENCE if is_silent and dialled_at else case.longest,
-        trace=({"step": "dial", "name": asked.name, **_traced(dial)},) if dial else (),
+        wake_at=asking_at + SILENCE if asking_at and not asked.session_id else case.longest,
+        trace=({"step": "dial", "asked": asked.name, **_traced(dial)},) if dial else (),
         dial=dial,
         responsible_id=user_id,
         crm_object="{}:{}".format(*asked.entity) if asked.entity else "",
@@ -125,10 +122,22 @@ def _await_word(case: Case, asked: Asked) -> Plan:
         return Plan("waiting", "идёт звонок, закрытый в портале до первого слова UIS о нём", wake_at=case.longest)
     if asked.session_id:
         return _wait(case, "идёт звонок")
-    if asked.dialled_at is not None and case.now >= asked.dialled_at + SILENCE:
+    if asked.answer == PUT_OFF and asked.due_at and case.now < asked.due_at:
+        return _put_off(case, asked, asked.due_at)
+    if asked.asking_at is not None and case.now >= asked.asking_at + SILENCE:
         return _give_up(case, "silent")
     is_unknown = asked.answer == UNKNOWN
     return _wait(case, "UIS не ответил, начат ли звонок: ждём его уведомлений" if is_unknown else "UIS набирает номер")
+
+
+def _put_off(case: Case, asked: Asked, again_at: datetime) -> Plan:
+    """UIS has said that it cannot begin the call now, so that nothing rings: it is asked again while that makes sense.
+
+    To whoever waits the call is still to come: the card stays as it is.
+    """
+    step = {"step": "dial", "asked": asked.name, "put_off": asked.cause, "again_at": again_at.isoformat()}
+    reason = f"UIS пока не начал звонок, следующая попытка: {again_at.astimezone(case.ruleset.zone):%H:%M:%S}"
+    return replace(_wait(case, reason), state="retry", wake_at=again_at, trace=(step,))
 
 
 def _stale(case: Case, asked: Asked) -> Plan:
@@ -153,12 +162,11 @@ def _give_up(case: Case, why: str) -> Plan:
                 reason=reason[:MAX_REASON],
             )
         )
-    word = "Устарело: " if why == "stale" else ""
     return Plan(
         "failed",
-        f"{word}{'обратный звонок' if not asked.is_click else 'звонок по клику'} не состоялся: {reason}",
+        f"{'звонок по клику' if asked.is_click else 'обратный звонок'} не состоялся: {reason}",
         (*actions, *_told(case, why)),
-        trace=({"step": "dial", "name": asked.name, "refused": reason},),
+        trace=({"step": "dial", "asked": asked.name, "refused": reason},),
         responsible_id=user_id,
     )
 

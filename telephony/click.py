@@ -1,7 +1,5 @@
 """A click on a number in the CRM: which call UIS is to start. Pure."""
 
-from datetime import datetime
-
 from crm_bitrix.actions import DialRequest
 from integration.rules.ruleset import Ruleset
 from telephony.asked import Asked
@@ -9,7 +7,7 @@ from telephony.asked import Asked
 WEBRTC = "webrtc"
 
 
-def plan_dial(asked: Asked, ruleset: Ruleset, *, until: datetime) -> DialRequest | str:
+def plan_dial(asked: Asked, ruleset: Ruleset) -> DialRequest | str:
     """The call of the employee and then the client, or the code of why there can be none.
 
     In the mode "ip" UIS rings the employee's active phone, with the widget his line in the browser; who has no line of
@@ -32,7 +30,7 @@ def plan_dial(asked: Asked, ruleset: Ruleset, *, until: datetime) -> DialRequest
         "direction": "out",
         "extension": asked.extension,
     }
-    return DialRequest("start_employee_call", params, until=until)
+    return DialRequest("start_employee_call", params, until=asked.fresh_until)
 
 
 def employee_of(user_id: int | None, ruleset: Ruleset) -> int | None:

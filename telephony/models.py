@@ -120,7 +120,8 @@ class RoutingQuestion(models.Model):
 class Dial(models.Model):
     """A call that UIS is asked to start, once. `sent` without an answer: nobody knows, nobody repeats it.
 
-    `method` is the name of a function of `integration.uis_calls`, `params` its arguments; not asked for after `until`.
+    `method` is the name of a function of `integration.uis_calls`, `params` its arguments. UIS is asked at `due_at`,
+    which moves on while UIS says that it cannot begin the call yet; not after `until`.
     """
 
     class State(models.TextChoices):
@@ -133,6 +134,7 @@ class Dial(models.Model):
     method = models.CharField(_("способ"), max_length=40)
     params = EncryptedJSONField()
     state = models.CharField(_("состояние"), max_length=8, choices=State.choices, default=State.PLANNED)
+    due_at = models.DateTimeField(_("не раньше"), default=timezone.now)
     until = models.DateTimeField(_("не позже"))
     rung_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(_("отправлен в"), null=True, blank=True)

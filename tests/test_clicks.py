@@ -315,7 +315,7 @@ def test_a_click_that_the_queue_kept_too_long_never_dials_and_says_so(desk: Desk
     desk.dial()
     assert desk.dials == []
     assert (desk.asked.state, Dial.objects.get().state) == (State.FAILED, Dial.State.FAILED)
-    assert desk.asked.reason.startswith("Устарело")
+    assert desk.asked.reason.startswith("звонок по клику не состоялся: Устарело")
     [finished] = desk.sent(FINISH)
     assert (finished["CALL_ID"], finished["STATUS_CODE"]) == (call_id, "OTHER")
     assert not product.sandbox.portal.telephony.cards

@@ -111,6 +111,19 @@ def test_urgent_questions_and_calls_use_the_reserve(lane):
 
 @in_database
 @responses.activate
+@time_machine.travel(NOW, tick=False)
+def test_points_whose_return_uis_does_not_tell_are_asked_for_after_a_minute(lane):
+    body = sample("error.limit_exceeded")
+    body["error"]["data"]["metadata"] = {}
+    responses.post(DATA, json=body)
+    with pytest.raises(UisError) as caught:
+        uis_methods.employees(Uis("uis", KEY, lane=lane))
+    assert caught.value.retry_at is None
+    assert Lane.objects.get(name=lane).paused_until == NOW + timedelta(minutes=1)
+
+
+@in_database
+@responses.activate
 @pytest.mark.fault(37)
 @pytest.mark.parametrize(("changes", "seconds"), [({}, 17), ({"limit_type": "day"}, 40000)])
 @time_machine.travel(NOW, tick=False)
