@@ -194,9 +194,10 @@ def read_case(facts: Mapping[str, Any], done: DoneActions, ruleset: Ruleset, now
 def choose(case: Case, client: Client, known: Facts) -> Choosing:
     """The responsible, as far as he can be known now."""
     call = case.call
+    untold = None if call.is_answered else 0
     talks = tuple(
-        Talk(case.user_of(talk.employee_id), talk.started_at, talk.seconds or 0, number)
-        for number, talk in enumerate(call.talks)
+        Talk(case.user_of(one.employee_id), one.started_at, untold if one.seconds is None else one.seconds, number)
+        for number, one in enumerate(call.talks)
     )
     last = talker_id(call)
     if not talks and case.is_over and last is not None:

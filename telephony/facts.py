@@ -22,7 +22,7 @@ class Leg:
 
 @dataclass(frozen=True)
 class TalkedLeg:
-    """An employee who talked. `seconds` is None while he still does."""
+    """An employee who talked. `seconds` is None while he still does, and where nothing tells for how long he did."""
 
     legs: str
     employee_id: int | None
@@ -282,5 +282,7 @@ def _with_reported_talks(
     last = report.get("last_talked_employee_id")
     moments = {report.get("first_talked_employee_id"): start, **({last: finish} if last else {})}
     missing = [row["id"] for row in employees_of(report) if row["is_talked"] and row["id"] and row["id"] not in known]
-    more = [TalkedLeg(str(number), number, moments.get(number, start + timedelta(seconds=1)), 0) for number in missing]
+    more = [
+        TalkedLeg(str(number), number, moments.get(number, start + timedelta(seconds=1)), None) for number in missing
+    ]
     return tuple(sorted((*told, *more), key=lambda talk: (talk.started_at, talk.legs)))

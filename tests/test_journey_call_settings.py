@@ -99,6 +99,18 @@ def test_who_talked_becomes_responsible_at_the_end_unless_somebody_was_faster(pr
     assert product.sandbox.portal.crm.items[1][lead]["assignedById"] == 1
 
 
+def test_who_talked_is_found_although_nothing_tells_for_how_long(product: Product):
+    ResponsibleRule.objects.create(
+        stream=product.stream(), position=0, name="Кто говорил", assign={"to": "talked", "which": "last"}
+    )
+    story = product.sandbox.tell("answered_call", client_phone=NEW_PHONE, employees=[PETR])
+    for body in story.bodies:
+        if body["event"] != "talk_finished":  # lost, or behind the end of the call
+            product.notify(body)
+            product.work()
+    assert product.call(story).responsible_id == 12
+
+
 def test_owners_of_existing_objects_are_changed_only_by_choice(product: Product):
     product.credential.streams.filter(kind="incoming").update(default_responsible_id=15)
     product.play("answered_call", client_phone=KNOWN_PHONE.lstrip("+"))

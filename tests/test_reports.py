@@ -10,11 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm_bitrix import lane
+from crm_bitrix.clients import Client
 from integration import lanes, reports
 from integration.events import BadPayload, RawEvent
 from integration.models import InboxEvent, Lane, ReportCursor, State
 from integration.rules.facts import FACTS, Moment, StreamKind
 from integration.rules.observations import Rank, merge
+from integration.rules.responsible import Assign, AssignTo, Rule
+from integration.rules.ruleset import Employee, make_ruleset, make_stream
+from telephony.case import choose, read_case
 from telephony.events import parse_call, urgency
 from telephony.facts import read_call
 from telephony.known import missed_reason, rule_facts
@@ -92,6 +96,16 @@ def test_without_legs_the_row_tells_who_talked_first_and_last():
     call = read_report(number=4)
     assert [talk.employee_id for talk in call.talks] == [700101, 700102]
     assert call.raw["end"]["employee_id"] == 700102
+
+
+@pytest.mark.parametrize(("which", "user_id"), [("first", 11), ("last", 12)])
+def test_without_legs_who_talked_becomes_responsible(which, user_id):
+    stream = make_stream(StreamKind.INCOMING, rules=(Rule("Г", Assign(AssignTo.TALKED, which=which)),))
+    ruleset = make_ruleset(stream, employees={700101: Employee(11), 700102: Employee(12)})
+    case = read_case(gather(observe("calls_report", make_row(number=4))), {}, ruleset, SEEN)
+    with pytest.raises(StopIteration) as chosen:
+        next(choose(case, Client(), known(case.call)))
+    assert chosen.value.value[0].user_id == user_id
 
 
 def test_legs_tell_who_was_rung_who_talked_for_how_long_and_of_which_group():
@@ -475,10 +489,11 @@ def test_a_drain_whose_lease_was_taken_stores_nothing_and_asks_nothing(product: 
     settle(product)
     product.clock.shift(timedelta(minutes=16))
     name = product.credential.channel
-    lanes.acquire(name)
-    reports.uis_round(name, "somebody else's token")
+    taken = lanes.acquire(name)
+    taken.lease_token = "somebody else's"
+    reports.uis_round(taken)
     assert product.sandbox.uis.requests == []
-    lanes.release(name, uis_lane(product).lease_token)
+    lanes.release(uis_lane(product))
     product.pass_time(120)
     assert asked(product)
 

@@ -68,11 +68,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class Talk:
-    """A leg that an employee answered; `bitrix_user_id` None = the employee is not matched. Talk time in seconds."""
+    """A leg that an employee answered; `bitrix_user_id` None = the employee is not matched.
+
+    `talk_seconds` None = he talked, for how long is not told; 0 = nobody said a word.
+    """
 
     bitrix_user_id: int | None
     answered_at: datetime
-    talk_seconds: int
+    talk_seconds: int | None
     leg: int = 0
 
 
@@ -230,14 +233,14 @@ def _find_assigned(assign: Assign, people: Candidates, seed: str) -> tuple[int |
 
 def _find_talked(which: str, people: Candidates) -> tuple[int | None, list[TraceEntry]]:
     """Who talked first, last or longest (all his legs together) among matched employees; equal → smaller leg number."""
-    real = [talk for talk in people.talks if talk.talk_seconds > 0]
+    real = [talk for talk in people.talks if talk.talk_seconds != 0]
     matched = sorted((talk for talk in real if talk.bitrix_user_id is not None), key=lambda talk: talk.leg)
     notes = _unmatched_notes(len(real) - len(matched))
     if not matched:
         return None, notes
     totals: dict[int | None, int] = {}
     for talk in matched:
-        totals[talk.bitrix_user_id] = totals.get(talk.bitrix_user_id, 0) + talk.talk_seconds
+        totals[talk.bitrix_user_id] = totals.get(talk.bitrix_user_id, 0) + (talk.talk_seconds or 0)
     # min() and max() keep the first of equals, which is the smaller leg.
     if which == "first":
         chosen = min(matched, key=lambda talk: talk.answered_at)
