@@ -32,12 +32,13 @@ def rule_facts(
     if call.started_at:
         known |= derive_time_facts(call.started_at, zone)
     if call.is_over:
+        waited = end.get("wait_seconds")
         known |= {
             "result": call.result,
             "missed_reason": missed_reason(call),
             "talk_duration": call.talk_seconds,
             "total_duration": end.get("total_seconds"),
-            "wait_duration": end.get("wait_seconds") or lost.get("wait_seconds"),
+            "wait_duration": lost.get("wait_seconds") if waited is None else waited,
             "is_transfer": end.get("is_transfer"),
             "tags": _tags(call),
         }

@@ -92,6 +92,13 @@ def test_direction_and_result_come_from_the_row(number, stream, result):
     assert (call.stream, call.result) == (stream, result)
 
 
+def test_a_call_that_was_taken_at_once_has_waited_for_no_second():
+    row = make_row(wait_duration=0)
+    assert known(read_call(gather(observe("calls_report", row))))["wait_duration"] == 0
+    ended = {"call_session_id": row["id"], "wait_time_duration": 0, "talk_time_duration": 5}
+    assert known(read_call(gather(observe("call_session_finished", ended))))["wait_duration"] == 0
+
+
 def test_without_legs_the_row_tells_who_talked_first_and_last():
     call = read_report(number=4)
     assert [talk.employee_id for talk in call.talks] == [700101, 700102]
