@@ -151,7 +151,6 @@ def _lost(payload: Payload, at: datetime) -> Facts:
         "at": at.isoformat(),
         "wait_seconds": seconds(payload, "wait_time_duration"),
         "employee_ids": [number for number in items(payload, "employee_ids") if isinstance(number, int)],
-        "reason": text(payload, "lost_reason"),
     }
     return {"lost": lost}
 
