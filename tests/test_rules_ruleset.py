@@ -52,9 +52,28 @@ def test_a_virtual_number_wins_over_the_stream():
     assert options("+78005553535") == options(None) == ("CALL", 3, "C3:NEW")
 
 
-def test_a_portal_without_leads_makes_deals():
-    assert make_ruleset().create_options(INCOMING).item == "lead"
-    assert make_ruleset(crm_mode=CrmMode.DEALS).create_options(INCOMING).item == "deal"
+def test_a_pipeline_of_a_virtual_number_leaves_the_stage_of_leads_alone():
+    stream = make_stream(INCOMING, create={"item": "lead", "stage_id": "IN_PROCESS"})
+    numbers = {"+74951234567": NumberOptions(pipeline_id=3, stage_id="C3:NEW")}
+    ruleset = make_ruleset(stream, telephony=TelephonyOptions(numbers=numbers))
+    created = ruleset.create_options(INCOMING, "+74951234567")
+    assert (created.item, created.pipeline_id, created.stage_id) == ("lead", None, "IN_PROCESS")
+
+
+def test_a_portal_without_leads_makes_deals_in_no_stage_of_leads():
+    stream = make_stream(INCOMING, create={"item": "lead", "stage_id": "IN_PROCESS"})
+    numbers = {
+        "+74951234567": NumberOptions(stage_id="PROCESSED"),
+        "+74957654321": NumberOptions(pipeline_id=3, stage_id="C3:NEW"),
+    }
+    ruleset = make_ruleset(stream, crm_mode=CrmMode.DEALS, telephony=TelephonyOptions(numbers=numbers))
+
+    def options(number):
+        created = ruleset.create_options(INCOMING, number)
+        return created.item, created.pipeline_id, created.stage_id
+
+    assert options(None) == options("+74951234567") == ("deal", None, None)
+    assert options("+74957654321") == ("deal", 3, "C3:NEW")
 
 
 def test_the_source_is_call_or_web_unless_set():

@@ -215,18 +215,17 @@ class Ruleset:
     def create_options(self, stream: StreamKind, virtual_number: str | None = None) -> CreateOptions:
         """The stream's options of creation with those of the virtual number (E.164) laid over them.
 
-        A pipeline of the number takes the stage of the stream away: stages belong to pipelines. The source is never
-        None: CALL for calls, WEB for the others, unless set.
+        The source is never None: CALL for calls, WEB for the others, unless set.
         """
         options = self.streams[stream].create
         number = self.telephony.numbers.get(virtual_number or "", NumberOptions())
-        has_pipeline = number.pipeline_id is not None
+        pipeline_id, stage_id = self._place(stream, number)
         return CreateOptions(
             for_=options.for_,
             what=options.what,
             item=self.item_type(stream),
-            pipeline_id=number.pipeline_id if has_pipeline else options.pipeline_id,
-            stage_id=number.stage_id if has_pipeline or number.stage_id else options.stage_id,
+            pipeline_id=pipeline_id,
+            stage_id=stage_id,
             source_id=number.source_id
             or self._own_source(virtual_number)
             or options.source_id
@@ -234,6 +233,16 @@ class Ruleset:
             moment="end" if self.streams[stream].creates_at_end else "start",
             second_open=options.second_open,
         )
+
+    def _place(self, stream: StreamKind, number: NumberOptions) -> tuple[int | None, str | None]:
+        """Pipeline and stage. Stages belong to a pipeline of deals or to leads: one that was chosen for another place
+        does not count."""
+        options, is_deal = self.streams[stream].create, self.item_type(stream) == "deal"
+        if number.pipeline_id is not None:
+            return (number.pipeline_id, number.stage_id) if is_deal else (None, options.stage_id)
+        if options.item != self.item_type(stream):
+            return None, None  # chosen for leads, which the portal has no more
+        return options.pipeline_id, number.stage_id or options.stage_id
 
     def _own_source(self, virtual_number: str | None) -> str | None:
         """The source that was made of a virtual number, where numbers are passed on as sources and it is there."""
