@@ -51,28 +51,30 @@ class EncryptedJSONField(models.TextField):
 
 
 class SealedJSONField(models.JSONField):
-    """A JSON object whose values are encrypted in the database: its keys stay, to be asked for by `has_key`.
+    """A JSON object or list that is encrypted in the database. An object's keys stay, to be asked for by `has_key`.
 
-    In the column stands `{key: null, …, SEAL: token}`; all values are in the one token, packed before, because a token
-    cannot be packed after. No lookup but `has_key` finds anything. What is not sealed is read as it stands: a row that
-    was written before.
+    In the column stands `{key: null, …, SEAL: token}`, of a list the seal only; everything is in the one token, packed
+    before, because a token cannot be packed after. No lookup but `has_key` finds anything. What is empty stays so.
+    What is not sealed is read as it stands: a row that was written before.
     """
 
     SEAL = "$"
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        return super().get_db_prep_value(self._seal(value) if isinstance(value, dict) else value, connection, prepared)
+        is_sealed = isinstance(value, dict | list)
+        return super().get_db_prep_value(self._seal(value) if is_sealed else value, connection, prepared)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         read = super().from_db_value(value, expression, connection)
         token = read.get(self.SEAL) if isinstance(read, dict) else None
         return json.loads(zlib.decompress(decrypt(token.encode()))) if token else read
 
-    def _seal(self, value: dict[str, Any]) -> dict[str, Any]:
+    def _seal(self, value: dict[str, Any] | list[Any]) -> Any:
         if not value:
             return value
         packed = zlib.compress(json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False).encode(), 1)
-        return {**dict.fromkeys(value), self.SEAL: encrypt(packed).decode()}
+        names = value if isinstance(value, dict) else ()
+        return {**dict.fromkeys(names), self.SEAL: encrypt(packed).decode()}
 
 
 class EncryptedBytesField(models.BinaryField):

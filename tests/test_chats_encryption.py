@@ -1,4 +1,4 @@
-"""What clients say stands encrypted in the database, and the names of facts can be asked for all the same."""
+"""What clients say, and what decisions repeat of it, stands encrypted; names of facts can be asked for all the same."""
 
 from importlib import import_module
 from types import SimpleNamespace
@@ -34,7 +34,10 @@ def chat(product: Product) -> Communication:
     set_options(product, "chat", without_contacts=True)
     report_chat(product, product.play("chat_finished", text=SAID, messages_array=True))
     product.play("offline_request", text=SAID)
-    return Communication.objects.get(kind="chat")
+    chat = Communication.objects.get(kind="chat")
+    chat.trace = [*chat.trace, {"step": "title", "title": SAID}]
+    chat.save(update_fields=["trace"])
+    return chat
 
 
 def test_what_clients_said_stands_nowhere_in_clear(chat: Communication):
@@ -47,16 +50,17 @@ def test_a_fact_can_be_asked_for_by_its_name(chat: Communication):
     assert not Communication.objects.filter(facts__has_key="$x").exists()
 
 
-def test_rows_written_in_clear_are_read_and_the_migration_encrypts_them(chat: Communication):
-    migration = import_module("integration.migrations.0010_encrypt_facts").Migration.operations[0]
-    facts = chat.facts
+@pytest.mark.parametrize("name", ["0010_encrypt_facts", "0016_encrypt_traces"])
+def test_rows_written_in_clear_are_read_and_the_migration_encrypts_them(chat: Communication, name: str):
+    migration = import_module(f"integration.migrations.{name}").Migration.operations[0]
+    before = (chat.facts, chat.trace)
     editor = SimpleNamespace(connection=connection)
     migration.reverse_code(apps, editor)
     assert in_clear() == ["integration_communication"]
     chat.refresh_from_db()
-    assert chat.facts == facts
+    assert (chat.facts, chat.trace) == before
     for _ in range(2):
         migration.code(apps, editor)
     assert in_clear() == []
     chat.refresh_from_db()
-    assert chat.facts == facts
+    assert (chat.facts, chat.trace) == before

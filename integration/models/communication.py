@@ -25,7 +25,8 @@ class Communication(models.Model):
     """A call, a chat or a request: its facts, what is to be done for it, and why.
 
     `facts` maps a fact's name to its value, `facts_rank` to `[rank, moment]` of the observation it came from. What the
-    client said is among the facts: their values are encrypted, their names can be asked for.
+    client said is among the facts: their values are encrypted, their names can be asked for. `trace` repeats some of
+    it, so it is encrypted as a whole.
     `due_at` is empty when there is nothing to do. `rank_at` orders the due ones: a priority that ages. `report_at` is
     when UIS may be asked for the report of this one, once it is over; empty when the report has come or never will.
     """
@@ -48,7 +49,7 @@ class Communication(models.Model):
     reason = models.CharField(_("причина"), max_length=300, blank=True)
     responsible_id = models.PositiveBigIntegerField(_("ответственный"), null=True, blank=True)
     crm_object = models.CharField(_("объект CRM"), max_length=40, blank=True)
-    trace = models.JSONField(_("разбор"), default=list, blank=True)
+    trace = SealedJSONField(_("разбор"), default=list, blank=True)
     revision = models.PositiveIntegerField(_("редакция настроек"), default=0)
     started_at = models.DateTimeField(_("начало"), default=timezone.now)
     finished_at = models.DateTimeField(_("конец"), null=True, blank=True)
