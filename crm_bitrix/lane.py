@@ -57,18 +57,18 @@ def _work_on(name: str) -> bool:
     """
     until = time.monotonic() + SLICE_SECONDS
     while time.monotonic() < until:
-        token = lanes.acquire(name)
-        if token is None:
+        lane = lanes.acquire(name)
+        if lane is None:
             return False
         try:
             if side_work.is_side(name) and side_work.is_too_many():
                 return False
-            _kind(name).round(name, token)
+            _kind(name).round(lane)
         except lanes.LeaseLost:
             log.warning("lane %s: the lease was taken away", name)
             return False
         finally:
-            lanes.release(name, token)
+            lanes.release(lane)
         if not has_due(name):
             return False
     return True

@@ -64,15 +64,14 @@ class Round:
         return self.client.bucket.level > SCARCE
 
 
-def live_round(name: str, token: str) -> None:
+def live_round(lane: Lane) -> None:
     """One round, unless the portal is on hold. A failure that is not a communication's own lets the lane rest;
     everything stays as it is."""
-    portal, channels = channels_of(owner_id(name))
+    portal, channels = channels_of(owner_id(lane.name))
     if portal.is_on_hold:
         return
     fold(portal, channels)
-    lane = Lane.objects.get(name=name)
-    bucket = lanes.Bucket(name, row=lane, token=token)
+    bucket = lanes.Bucket(lane.name, taken=lane)
     with Client(portal, bucket=bucket, patience_seconds=PATIENCE_SECONDS) as client:
         _work_on(Round(lane, portal, client, channels))
 
@@ -86,8 +85,7 @@ def _work_on(current: Round) -> None:
             synchronise.want_sync(current.portal)
         if send(current, decided):
             close(decided)
-        if current.lane.is_troubled:
-            lanes.settle(current.lane.name)
+        lanes.settle(current.lane)
     except PortalError as error:
         if error.cause == Cause.UNKNOWN and current.lane.is_single and works:
             suspect(current, works[0], error)

@@ -100,8 +100,9 @@ CHORES: tuple[str, ...] = (
 class LaneKind:
     """A kind of lane by the dotted names of its functions.
 
-    `round(lane, token)` does one round; `due(now, owner_id) -> set of owner ids` tells where work waits, with an id
-    whether it waits there. The owner is the portal or the credential whose id stands in the lane's name.
+    `round(lane)` does one round of a lane that was taken; `due(now, owner_id) -> set of owner ids` tells where work
+    waits, with an id whether it waits there. The owner is the portal or the credential whose id stands in the lane's
+    name.
     """
 
     round_name: str

@@ -1,7 +1,7 @@
 """The ledger of the lanes: bell, lease, pause and the vendor's bucket. Every claim is a conditional UPDATE.
 
     ring     asks the queue for a drain, unless one is running or was asked for a moment ago
-    acquire  takes the lease of a lane; hold prolongs it; release gives it back
+    acquire  takes the lease of a lane: its row; hold prolongs it; release gives it back
     pause    lets a lane rest after a failure that is not a communication's own
     Bucket   the portal's allowance of requests, from which each request takes one
 
@@ -22,6 +22,7 @@ from integration.models import Lane
 
 LEASE = timedelta(seconds=45)
 RING_AGAIN = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(days=365)
 PAUSES_SECONDS = (2, 5, 10, 30, 60, 120, 300, 600, 1800)
 LEAK_PER_SECOND = 2.0
 BULK_LEVEL, LIVE_LEVEL, RING_LEVEL, ROUTING_LEVEL = 25.0, 32.0, 40.0, 48.0
@@ -65,33 +66,38 @@ def quiet(names: Iterable[str]) -> list[str]:
     return list(Lane.objects.filter(_ringable(timezone.now()), name__in=list(names)).values_list("name", flat=True))
 
 
-def acquire(name: str, *, is_paused_too: bool = False) -> str | None:
-    """Take the lease; None when somebody else holds it or the lane is paused. Who sends nothing may take a paused one
-    too."""
-    now, token = timezone.now(), secrets.token_hex(16)
-    lanes = Lane.objects.filter(_free(now), Q() if is_paused_too else _awake(now), name=name)
-    return token if lanes.update(lease_token=token, lease_until=now + LEASE, rung_at=None) else None
+_ACQUIRE = (
+    "UPDATE integration_lane SET lease_token = %s, lease_until = %s, rung_at = NULL WHERE name = %s "
+    "AND (lease_until IS NULL OR lease_until < %s) AND (paused_until IS NULL OR paused_until <= %s) RETURNING *"
+)
 
 
-def hold(name: str, token: str) -> bool:
-    """Prolong the lease. False: it was taken away, stop and touch nothing."""
-    lanes = Lane.objects.filter(name=name, lease_token=token)
-    return bool(lanes.update(lease_until=timezone.now() + LEASE))
+def acquire(name: str, *, is_paused_too: bool = False) -> Lane | None:
+    """Take the lease: the row with its token. None when somebody else holds it or the lane is paused.
+
+    Who sends nothing may take a paused one too.
+    """
+    now = timezone.now()
+    pause_over_by = now + LONGEST_PAUSE if is_paused_too else now
+    adapt = connection.ops.adapt_datetimefield_value
+    values = [secrets.token_hex(16), adapt(now + LEASE), name, adapt(now), adapt(pause_over_by)]
+    return next(iter(Lane.objects.raw(_ACQUIRE, values)), None)
 
 
 class LeaseLost(Exception):
     """Another drain has taken over: stop, touch nothing."""
 
 
-def must_hold(name: str, token: str) -> None:
+def hold(lane: Lane) -> None:
     """Prolong the lease. Raises LeaseLost."""
-    if not hold(name, token):
+    held = Lane.objects.filter(name=lane.name, lease_token=lane.lease_token)
+    if not held.update(lease_until=timezone.now() + LEASE):
         raise LeaseLost
 
 
-def release(name: str, token: str) -> None:
+def release(lane: Lane) -> None:
     """Give the lease back."""
-    Lane.objects.filter(name=name, lease_token=token).update(lease_token="", lease_until=None)
+    Lane.objects.filter(name=lane.name, lease_token=lane.lease_token).update(lease_token="", lease_until=None)
 
 
 def pause(name: str, *, reason: str, until: datetime | None = None, no_answer: bool = False) -> None:
@@ -117,13 +123,12 @@ def wait(name: str, *, until: datetime, reason: str) -> None:
     Lane.objects.filter(name=name).update(paused_until=until, pause_reason=reason[:200])
 
 
-def settle(name: str) -> None:
-    """Note a round without failure."""
-    lane = Lane.objects.get(name=name)
+def settle(lane: Lane) -> None:
+    """Note a round without failure of a lane that was taken."""
     if not lane.is_troubled:
         return
     clean = lane.clean_rounds + 1
-    Lane.objects.filter(name=name).update(
+    Lane.objects.filter(name=lane.name).update(
         failures=0, pause_reason="", paused_until=None, clean_rounds=clean, is_single=lane.is_single and clean < 5
     )
 
@@ -131,14 +136,14 @@ def settle(name: str) -> None:
 class Bucket:
     """How many requests a portal still takes, as its live lane keeps count for all processes.
 
-    Made with the token of a lease it prolongs that lease by each request, in the same statement: who has lost his lane
+    Made with a lane that was taken it prolongs the lease by each request, in the same statement: who has lost his lane
     sends nothing any more. What it read or wrote last it believes until the row turns out to be different.
     """
 
-    def __init__(self, name: str, *, row: Lane | None = None, token: str = "") -> None:
+    def __init__(self, name: str, *, taken: Lane | None = None) -> None:
         self.name = name
-        self.token = token
-        self._row = row
+        self.token = taken.lease_token if taken else ""
+        self._row = taken
 
     @property
     def level(self) -> float:

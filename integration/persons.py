@@ -59,13 +59,13 @@ def forget_everybody(portal: Portal) -> dict[str, int]:
 def _still(portal: Portal) -> Iterator[None]:
     """Keep the lane of a portal from working meanwhile."""
     Lane.objects.get_or_create(name=portal.live_lane)
-    token = lanes.acquire(portal.live_lane, is_paused_too=True)
-    if token is None:
+    lane = lanes.acquire(portal.live_lane, is_paused_too=True)
+    if lane is None:
         raise LaneTaken(f"the lane {portal.live_lane} is at work")
     try:
         yield
     finally:
-        lanes.release(portal.live_lane, token)
+        lanes.release(lane)
 
 
 def _loose(portal: Portal) -> QuerySet[InboxEvent]:

@@ -111,7 +111,7 @@ def troubles(credential: Credential) -> list[str]:
 # --- one round ------------------------------------------------------------------------------------------------------
 
 
-def uis_round(name: str, token: str) -> None:
+def uis_round(lane: Lane) -> None:
     """Take one turn: of the polls that are due the most urgent one.
 
     1. The turn is claimed for a minute, so that a poll that kills its worker is not repeated at once.
@@ -119,21 +119,21 @@ def uis_round(name: str, token: str) -> None:
     3. The cursor moves on. A refusal that concerns this poll alone lets this poll rest, any other one the lane.
     """
     now = timezone.now()
-    credential = Credential.objects.select_related("portal").get(pk=int(name.split(":")[1]))
+    credential = Credential.objects.select_related("portal").get(pk=int(lane.name.split(":")[1]))
     cursor = next(_due_cursors(credential, now), None)
     if cursor is None:
         return
     ReportCursor.objects.filter(pk=cursor.pk).update(next_at=now + CLAIM)
-    reader = Reader(credential, lambda: lanes.must_hold(name, token))
+    reader = Reader(credential, lambda: lanes.hold(lane))
     try:
         _turn(reader, cursor)
         cursor.error, cursor.code, cursor.failing_since = "", "", None
     except lanes.LeaseLost:
         return
     except UisError as error:
-        _fail(cursor, name, error)
+        _fail(cursor, lane.name, error)
     else:
-        _settle(name, credential)
+        _settle(lane, credential)
     cursor.save(update_fields=["since", "next_at", "read_at", "error", "code", "failing_since"])
 
 
@@ -198,13 +198,13 @@ def _fail(cursor: ReportCursor, name: str, error: UisError) -> None:
         cursor.next_at = now + EVERY
 
 
-def _settle(name: str, credential: Credential) -> None:
+def _settle(lane: Lane, credential: Credential) -> None:
     """Note a turn without failure: what ailed the whole account is over. The rest that the last answer asked for, its
     points being gone, stays."""
     ailing = credential.report_cursors.filter(code__in=ACCOUNT_CODES)
     ailing.update(error="", code="", failing_since=None)
-    if not Lane.objects.filter(name=name, paused_until__gt=timezone.now()).exists():
-        lanes.settle(name)
+    if not Lane.objects.filter(pk=lane.pk, paused_until__gt=timezone.now()).exists():
+        lanes.settle(lane)
 
 
 # --- what waits for its report --------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from crm_bitrix.models import CrmAction
 from crm_bitrix.resting import rest
 from integration import lanes, remote
 from integration.many import update_each
-from integration.models import Communication, Portal
+from integration.models import Communication, Lane, Portal
 from integration.upload import FileForm
 from telephony.models import Record
 
@@ -99,25 +99,25 @@ def due_portals(now: datetime, portal_id: int | None) -> set[int]:
     return set(records.values_list("communication__portal_id", flat=True).distinct())
 
 
-def bulk_round(name: str, token: str) -> None:
+def bulk_round(lane: Lane) -> None:
     """Transfer recordings for some seconds. Whatever happens to one, the next one gets its turn."""
-    portal, until = portal_of(name), time.monotonic() + ROUND_SECONDS
+    portal, until = portal_of(lane.name), time.monotonic() + ROUND_SECONDS
     finish = Prefetch("communication__actions", CrmAction.objects.filter(key="finish"), to_attr="finishes")
     records = due(timezone.now()).filter(communication__portal=portal).order_by("due_at")
     with Client(portal, level=lanes.BULK_LEVEL) as client:
         for record in records.select_related("communication").prefetch_related(finish)[:AT_ONCE]:
-            lanes.must_hold(name, token)
-            if not _carry_over(client, record, lane=name, token=token):
+            lanes.hold(lane)
+            if not _carry_over(client, record, lane):
                 return
             if time.monotonic() > until:
                 break
-    lanes.settle(name)
+    lanes.settle(lane)
 
 
-def _carry_over(client: Client, record: Record, *, lane: str, token: str) -> bool:
+def _carry_over(client: Client, record: Record, lane: Lane) -> bool:
     """Transfer one recording and save how it stands; False when the lane has to rest instead."""
     try:
-        record.file_id = transfer(client, record, lane=lane, token=token)
+        record.file_id = transfer(client, record, lane)
         record.state, record.due_at, record.error = Record.State.DONE, None, ""
     except RecordRefused as error:
         record.state, record.due_at, record.error = Record.State.FAILED, None, str(error)
@@ -125,7 +125,7 @@ def _carry_over(client: Client, record: Record, *, lane: str, token: str) -> boo
         _postpone(record, f"запись не получена из UIS: {error}")
     except PortalError as error:
         if not _is_of_record(error):
-            rest(lane, client.portal, error)
+            rest(lane.name, client.portal, error)
             return False
         _postpone(record, f"портал не принял запись: {error}")
     except lanes.LeaseLost:
@@ -151,7 +151,7 @@ def _postpone(record: Record, error: str) -> None:
         record.due_at = timezone.now() + BACK_OFF[record.attempts - 1]
 
 
-def transfer(client: Client, record: Record, *, lane: str, token: str) -> str:
+def transfer(client: Client, record: Record, lane: Lane) -> str:
     """Carry one recording over; returns the number of the file in the portal.
 
     Raises RemoteError (UIS), PortalError (the portal), RecordRefused (never), LeaseLost.
@@ -162,7 +162,7 @@ def transfer(client: Client, record: Record, *, lane: str, token: str) -> str:
         remote.download(
             record.link, file, deadline_seconds=TRANSFER_SECONDS, max_bytes=MAX_BYTES, content_type="audio/"
         )
-        lanes.must_hold(lane, token)
+        lanes.hold(lane)
         call_id = record.communication.finishes[0].result["CALL_ID"]
         step = Command("telephony.externalCall.attachRecord", {"CALL_ID": call_id, "FILENAME": record.filename})
         answer = client.call(step)

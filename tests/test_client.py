@@ -112,8 +112,7 @@ def test_who_waits_more_impatiently_finds_room_in_the_bucket_when_others_do_not(
 
 def test_a_request_prolongs_the_lease_that_it_is_made_under_and_none_is_made_without(product: Product):
     name = product.portal.live_lane
-    token = lanes.acquire(name)
-    bucket = lanes.Bucket(name, token=token)
+    bucket = lanes.Bucket(name, taken=lanes.acquire(name))
     product.clock.shift(40)
     assert bucket.take(level=lanes.LIVE_LEVEL) is None
     product.clock.shift(10)

@@ -206,13 +206,13 @@ def test_bad_input_ends_with_a_code_and_a_word(product: Product, args: tuple[str
 
 def test_nothing_is_forgotten_by_halves_while_the_lane_is_at_work(product: Product):
     story = product.play("answered_call", client_phone=PHONE)
-    token = lanes.acquire(product.portal.live_lane)
+    taken = lanes.acquire(product.portal.live_lane)
     for name, *args in (("forget_phone", PHONE), ("purge_personal_data", "--portal", product.portal.domain)):
         code, words = refused(name, *args)
         assert code == 1
         assert "try again" in words
     assert product.call(story).facts
-    lanes.release(product.portal.live_lane, str(token))
+    lanes.release(taken)
     lanes.pause(product.portal.live_lane, reason="the portal does not answer")
     assert run("forget_phone", PHONE)[product.portal.domain]["communications"] == 1
 

@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from integration import lanes, reports
+from integration.models import Lane
 from tests import test_lane
 from tests.conftest import Product
 from tests.sandbox.stories import Story
@@ -90,10 +91,10 @@ class Storm:
         if next(self._places) == self._dies_at:
             raise Killed
 
-    def _release(self, name: str, token: str) -> None:
+    def _release(self, taken: Lane) -> None:
         """Who is killed gives no lease back: it runs out."""
         if self._dies_at < 0 or next(self._places) <= self._dies_at:
-            real_release(name, token)
+            real_release(taken)
 
 
 @pytest.mark.slow
