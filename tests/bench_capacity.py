@@ -81,17 +81,27 @@ def _free_of_limits(product: Any) -> None:
 
 
 def _multiply(product: Any, number: int) -> list[Any]:
-    """Rows of so many portals, each with an account of its own, in the middle of an ordinary day: their polls and
-    dictionaries have turns spread over their periods. The polls of one account come together, as they were begun."""
+    """Rows of so many portals, each with an account of its own, in the middle of an ordinary day: their dictionaries
+    are known, and their polls and synchronisations have turns spread over their periods."""
     from django.utils import timezone
 
     from crm_bitrix import synchronise
     from crm_bitrix.models import BitrixItem, SyncRun
     from integration import reports
-    from integration.models import Credential, EmployeeLink, Lane, Portal, ReportCursor, SettingsTab, Stream
+    from integration.models import (
+        Credential,
+        EmployeeLink,
+        Lane,
+        Portal,
+        ReportCursor,
+        SettingsTab,
+        Stream,
+        UisItem,
+    )
 
     now, chance = timezone.now(), random.Random(SEED)
     model, owner = product.portal, product.credential
+    assert synchronise.run_now(model, by="").state == SyncRun.State.DONE
     portals = Portal.objects.bulk_create(_copy(model, member_id=f"member-{index}") for index in range(number))
     credentials = Credential.objects.bulk_create(
         _copy(owner, portal=portal, uuid=None, uis_account_id=None, uis_key=f"key-{index}")
@@ -101,26 +111,47 @@ def _multiply(product: Any, number: int) -> list[Any]:
         product.sandbox.add_account(credential.uis_key)
     Lane.objects.bulk_create(Lane(name=name) for portal in portals for name in (portal.live_lane, portal.bulk_lane))
     Lane.objects.bulk_create(Lane(name=credential.channel) for credential in credentials)
-    for table in (SettingsTab, Stream, EmployeeLink):
-        rows = list(table.objects.filter(credential=owner))
-        table.objects.bulk_create(_copy(row, credential=one) for one in credentials for row in rows)
-    people = list(BitrixItem.objects.filter(portal=model))
-    BitrixItem.objects.bulk_create(_copy(row, portal=portal) for portal in portals for row in people)
-    kinds = ReportCursor.Kind
-    for one in credentials:
-        turns = {**dict.fromkeys(kinds.values, _within(chance, reports.EVERY)), kinds.AWAITED: timedelta()}
-        turns[kinds.DAYS] = _within(chance, reports.DAYS_EVERY)
-        ReportCursor.objects.bulk_create(
-            ReportCursor(credential=one, kind=kind, since=now - reports.OVERLAP, next_at=now + turn)
-            for kind, turn in turns.items()
-        )
-    for portal in portals:
-        newest = now - _within(chance, synchronise.EVERY)
-        SyncRun.objects.bulk_create(
-            SyncRun(portal=portal, state=SyncRun.State.DONE, started_at=newest - back * synchronise.EVERY)
-            for back in range(synchronise.KEPT_RUNS)
-        )
+    for table in (SettingsTab, Stream, EmployeeLink, UisItem):
+        _copy_to_all(table, "credential", owner)
+    _copy_to_all(BitrixItem, "portal", model)
+    ReportCursor.objects.bulk_create(
+        ReportCursor(credential=one, kind=kind, since=now - reports.OVERLAP, next_at=now + turn)
+        for one in credentials
+        for kind, turn in _turns(chance).items()
+    )
+    newest = [(portal, now - _within(chance, synchronise.EVERY)) for portal in portals]
+    SyncRun.objects.bulk_create(
+        SyncRun(portal=portal, state=SyncRun.State.DONE, started_at=at - back * synchronise.EVERY)
+        for portal, at in newest
+        for back in range(synchronise.KEPT_RUNS)
+    )
     return credentials
+
+
+def _turns(chance: random.Random) -> dict[str, timedelta]:
+    """In how long each poll of an account comes: those for reports together, as they were begun."""
+    from integration import reports
+    from integration.models import ReportCursor
+
+    kinds = ReportCursor.Kind
+    together = dict.fromkeys((kinds.CALLS, kinds.CHATS, kinds.REQUESTS), _within(chance, reports.EVERY))
+    return {kinds.AWAITED: timedelta(), **together, kinds.DAYS: _within(chance, reports.DAYS_EVERY)}
+
+
+def _copy_to_all(table: Any, owner: str, model: Any) -> None:
+    """Give all the others what one portal or credential has in a table."""
+    from django.db import connection
+
+    meta = table._meta
+    its = meta.get_field(owner).column
+    rest = ", ".join(field.column for field in meta.concrete_fields if not field.primary_key and field.column != its)
+    others = f"(SELECT id AS other FROM {model._meta.db_table} WHERE id <> %s) others"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {meta.db_table} ({its}, {rest}) SELECT other, {rest} FROM {meta.db_table}, {others} "
+            f"WHERE {its} = %s",
+            [model.pk, model.pk],
+        )
 
 
 def _settle() -> None:
