@@ -1,6 +1,7 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ChatsConfig(AppConfig):
     name = "chats"
-    verbose_name = "Чаты и заявки"
+    verbose_name = _("Чаты и заявки")

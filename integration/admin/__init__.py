@@ -31,7 +31,6 @@ if admin.site.is_registered(TokenProxy):
     # The framework's page shows the keys, and a token calls itself by its key; `drf_create_token -r` replaces one.
     admin.site.unregister(TokenProxy)
 
-admin.site.site_header = "UIS ↔ Битрикс24"
-admin.site.site_title = "UIS ↔ Битрикс24"
+admin.site.site_header = admin.site.site_title = _("UIS ↔ Битрикс24")
 admin.site.index_title = _("Служебные страницы")
 admin.site.enable_nav_sidebar = False  # journals need the width

@@ -1,5 +1,8 @@
 """Troubles that people were told of: what, since when, until when, and who was told when."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Q
 from django.utils import timezone
@@ -8,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from integration.admin.base import CredentialFilter, LookupFilter, PortalFilter, ReadOnlyAdmin, badge
+from integration.alert_causes import CAUSES
 from integration.models import Alert
 
 
@@ -20,10 +24,19 @@ class OpenFilter(LookupFilter):
     }
 
 
+class CauseFilter(admin.AllValuesFieldListFilter):
+    """By cause, in words."""
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        for choice in super().choices(changelist):
+            cause = CAUSES.get(choice["display"])
+            yield {**choice, "display": cause.title} if cause else choice
+
+
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     list_display = ["standing", "what", "portal", "credential", "since", "resolved_at"]
-    list_filter = [OpenFilter, "code", ("portal", PortalFilter), ("credential", CredentialFilter)]
+    list_filter = [OpenFilter, ("code", CauseFilter), ("portal", PortalFilter), ("credential", CredentialFilter)]
     list_select_related = ["portal", "credential"]
     search_fields = ["portal__domain", "credential__name", "code", "detail"]
     ordering = ["-since", "-pk"]
