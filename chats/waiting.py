@@ -68,7 +68,7 @@ def _channel(case: Case, chat: ChatFacts) -> Plan | None:
         return None
     name = chat.raw.get("chat_channel_name") or chat.channel_id
     if chat.channel_id is not None:
-        return Plan("ignored", f"канал «{name}» не выбран в настройках")
+        return Plan("ignored", f"канал не выбран в настройках: {name}")
     until = (chat.started_at or case.now) + CHANNEL_WAIT
     if case.now < until:
         return Plan("waiting", "ждёт отчёта UIS: из какого канала чат", wake_at=until + _MOMENT)

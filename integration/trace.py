@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.timezone import localtime
-from django.utils.translation import get_language, gettext_lazy, gettext_noop
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from integration.fact_names import fact_name, operator_name
 from integration.rules.facts import FACTS, FactType
 from integration.rules.phones import show_phone
 from integration.rules.wording import show_fact
-from integration.withheld import HANDED_OVER, SKIPPED
 
 Entry = Mapping[str, Any]
 Named = Callable[[int], str]
@@ -72,38 +71,6 @@ OBJECT_NAMES: Mapping[str, object] = {
     "company": gettext_lazy("компания"),
 }
 
-FILTERED = gettext_noop("не прошёл фильтр")
-# The reasons that decisions store as they are. Of one with particulars behind a colon only the head is translated.
-REASONS = (
-    gettext_noop("создан лид"),
-    gettext_noop("создана сделка"),
-    gettext_noop("передан на найденного клиента"),
-    gettext_noop("передан без объекта CRM"),
-    gettext_noop("идёт звонок"),
-    gettext_noop("UIS набирает номер"),
-    gettext_noop("UIS пока не начал звонок, следующая попытка"),
-    gettext_noop("UIS не ответил, начат ли звонок: ждём его уведомлений"),
-    gettext_noop("звонок по клику не состоялся"),
-    gettext_noop("обратный звонок не состоялся"),
-    gettext_noop("Устарело: запрос на звонок пришёл слишком поздно, звонок не начат"),
-    gettext_noop("ждёт звонка сотруднику или конца"),
-    gettext_noop("ждёт отчёта UIS о звонке"),
-    gettext_noop("ждёт AI-анализа UIS: он нужен фильтру"),
-    gettext_noop("этот звонок уже есть в статистике Битрикс24: второй раз не передаётся"),
-    HANDED_OVER,
-    SKIPPED,
-    gettext_noop("номер клиента скрыт"),
-    gettext_noop("внутренний звонок: в CRM не передаётся"),
-    gettext_noop("интеграция или вкладка «Телефония» выключена"),
-    gettext_noop("некому быть ответственным: назначьте ответственного по умолчанию"),
-    FILTERED,
-    gettext_noop("исход неизвестен, проверяем"),
-    gettext_noop("метод портала отдыхает: исчерпано время работы"),
-    gettext_noop("внутренняя ошибка при чтении, см. журнал сервера"),
-    gettext_noop("не читается"),
-    gettext_noop("не поддерживается"),
-)
-
 
 @dataclass(frozen=True)
 class ConditionLine:
@@ -143,20 +110,6 @@ def explain(trace: Sequence[Entry], *, user_name: Named) -> list[list[Step]]:
         decisions[-1].append(_step(entry, user_name))
         before = step
     return decisions
-
-
-def show_reason(reason: str) -> str:
-    """A stored reason in the active language, as far as we have words for it."""
-    if not reason:
-        return ""
-    translated = _(reason)
-    head, colon, rest = reason.partition(": ")
-    if head == FILTERED:
-        fact, _blank, question = rest.partition(" ")
-        operator, _blank, value = question.partition(" ")
-        said = {"true": _("да"), "false": _("нет")}.get(value, value)
-        rest = f"{fact_name(fact)} {operator_name(operator)} {said}".strip()
-    return translated if translated != reason or not colon else f"{_(head)}: {rest}"
 
 
 def show_object(code: str) -> str:

@@ -18,6 +18,7 @@ from crm_bitrix.verification import origin_of
 from integration import audit
 from integration.admin.veil import Veil, client_names
 from integration.models import Communication, InboxEvent, Portal, State
+from integration.reasons import show_reason
 from settings_ui import journal, journal_again, journal_words
 from settings_ui.access import FIELD, HEADER, FrameRequest, needs_admin, needs_session
 from settings_ui.headers import secure
@@ -149,7 +150,7 @@ def _details(request: FrameRequest, row: Communication, *, is_revealed: bool = F
 def _records(row: Communication, veil: Veil) -> list[dict[str, Any]]:
     """The recordings of a call and whether they are in the portal."""
     return [
-        {"state": one.get_state_display(), "is_done": one.state == "done", "error": veil.text(one.error)}
+        {"state": one.get_state_display(), "is_done": one.state == "done", "error": veil.text(show_reason(one.error))}
         for one in row.records.order_by("pk").defer("link")
     ]
 

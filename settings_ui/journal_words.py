@@ -16,9 +16,10 @@ from integration.admin.page import pretty
 from integration.admin.veil import Veil, client_names
 from integration.fact_names import FACT_NAMES, fact_name
 from integration.models import Communication, Portal, State
+from integration.reasons import show_reason
 from integration.rules.phones import show_phone
 from integration.rules.wording import show_duration, show_fact
-from integration.trace import explain, show_object, show_reason
+from integration.trace import explain, show_object
 from settings_ui.journal import zone_of
 from telephony.facts import read_call
 
@@ -179,7 +180,7 @@ def show_actions(row: Communication, veil: Veil) -> list[Done]:
             sent_at=action.sent_at,
             done_at=action.done_at,
             answer=pretty(veil.value(action.result)) if action.result else "",
-            error=veil.text(action.error),
+            error=veil.text(show_reason(action.error)),
         )
         for action in CrmAction.objects.filter(communication_id=row.pk).order_by("seq", "pk")
     ]

@@ -16,7 +16,8 @@ from crm_bitrix.matching import Person, Status
 from integration import lanes, reports
 from integration.models import Communication, Credential, InboxEvent, Portal, State
 from integration.notifications import missing_events
-from integration.trace import show_object, show_reason
+from integration.reasons import show_reason
+from integration.trace import show_object
 from settings_ui.connection import BAD, GOOD, OFF, STATES, WAIT, Checked
 from settings_ui.refusals import words_of
 

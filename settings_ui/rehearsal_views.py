@@ -18,12 +18,12 @@ from crm_bitrix.admin.people import show_user, user_names
 from crm_bitrix.known import load_known
 from integration.admin.veil import Veil, client_names
 from integration.models import Communication, Credential
+from integration.reasons import show_reason
 from integration.rules.document_text import write_json
 from integration.rules.faults import Fault
 from integration.rules.settings_value import Settings
 from integration.settings_document import read_document, read_settings
 from integration.settings_rows import BadRow
-from integration.trace import show_reason
 from settings_ui import journal_words
 from settings_ui.access import FrameRequest, lets_staff, needs_session
 from settings_ui.headers import secure

@@ -24,6 +24,7 @@ from integration.admin.base import (
 )
 from integration.admin.page import Button, Page, Section
 from integration.admin.veil import Veil, veil_for
+from integration.reasons import show_reason
 from integration.rules.wording import show_duration
 from telephony.facts import ANSWERED, MISSED, UNANSWERED, read_call
 from telephony.models import Call, Dial, Record, RecordQuerySet, RoutingQuestion
@@ -71,7 +72,7 @@ class CallAdmin(CommunicationAdmin):
                 badge(record.get_state_display(), _LOOKS.get(record.state, "plain")),
                 show_moment(record.due_at),
                 str(record.attempts),
-                veil.text(record.error),
+                veil.text(show_reason(record.error)),
                 veil.value(record.link, "link"),
             )
             for record in row.records.order_by("pk")

@@ -39,7 +39,7 @@ def decide(case: Case) -> Plan:
         return Plan("withheld", "интеграция или вкладка «Телефония» выключена: звонок из портала не начат")
     if asked.told_as:
         hidden = [*_lost_registration(case), *case.cards().actions(frozenset())]
-        return Plan("ignored", f"этот звонок передан как сессия UIS {asked.told_as}", tuple(hidden))
+        return Plan("ignored", f"этот звонок передан как сессия UIS: {asked.told_as}", tuple(hidden))
     if asked.answer in (REFUSED, STALE):
         return _give_up(case, "stale" if asked.answer == STALE else asked.instruction)
     if asked.session_id or asked.dialled_at is not None:
@@ -162,9 +162,10 @@ def _give_up(case: Case, why: str) -> Plan:
                 reason=reason[:MAX_REASON],
             )
         )
+    head = "звонок по клику не состоялся" if asked.is_click else "обратный звонок не состоялся"
     return Plan(
         "failed",
-        f"{'звонок по клику' if asked.is_click else 'обратный звонок'} не состоялся: {reason}",
+        f"{head}: {reason}",
         (*actions, *_told(case, why)),
         trace=({"step": "dial", "asked": asked.name, "refused": reason},),
         responsible_id=user_id,

@@ -1,10 +1,8 @@
 """The staff's pages: every one opens, says what happened and why, keeps secrets, and its actions do what they say."""
 
-import ast
 import json
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +44,6 @@ from telephony.routing import Reason
 from tests.conftest import Product, set_filter
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROOT = Path(__file__).resolve().parent.parent
 PETR = 700101
 NEW_PHONE, OTHER_PHONE = "79001112233", "79161234567"
 CLIENT_NAME = "Иннокентий Ревякин"
@@ -522,20 +519,3 @@ def test_numbers_and_employees_are_checked_and_counted(world: Product, staff: Cl
     link.refresh_from_db()
     assert (link.card, link.how) == ("never", "manual")
     assert Credential.objects.get().revision == revision + 2
-
-
-# --- words ----------------------------------------------------------------------------------------------------------
-
-
-def test_every_reason_that_a_call_can_end_with_has_words():
-    from integration.trace import REASONS
-
-    source = (ROOT / "telephony/plan.py").read_text()
-    plans = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
-    reasons = {
-        call.args[1].value
-        for call in plans
-        if isinstance(call.func, ast.Name) and call.func.id == "Plan" and len(call.args) > 1
-        if isinstance(call.args[1], ast.Constant)
-    }
-    assert reasons <= set(REASONS)

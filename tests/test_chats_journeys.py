@@ -68,7 +68,7 @@ def test_a_chat_of_a_channel_that_nobody_watches_is_left_alone_as_soon_as_the_re
     report_chat(product, story)
     assert (told(product).state, told(product).reason) == (
         State.IGNORED,
-        "канал «Чат на сайте» не выбран в настройках",
+        "канал не выбран в настройках: Чат на сайте",
     )
     assert not product.sandbox.portal.requests
 

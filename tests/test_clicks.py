@@ -267,7 +267,7 @@ def test_a_session_carried_over_before_it_was_known_to_be_the_click_leaves_one_a
         product.work()
     product.pass_time()
 
-    assert (desk.asked.state, desk.asked.reason) == (State.IGNORED, f"этот звонок передан как сессия UIS {story.id}")
+    assert (desk.asked.state, desk.asked.reason) == (State.IGNORED, f"этот звонок передан как сессия UIS: {story.id}")
     assert Communication.objects.get(uis_id=story.id).state == State.DONE
     assert grown(product, before) == {"calls": 1, "activities": 1, "records": 1}
     assert [params["CALL_ID"] for params in desk.sent(FINISH)] != [call_id]

@@ -5,11 +5,11 @@ from datetime import UTC
 import pytest
 from django.utils.translation import override
 
+from integration.reasons import show_reason
 from integration.rules.checks import compile_tree
 from integration.rules.conditions import parse_tree
 from integration.rules.facts import StreamKind
 from integration.rules.filtering import refuse
-from integration.trace import show_reason
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,15 @@ from pathlib import Path
 import pytest
 from django.utils.translation.template import templatize
 
+from integration.reasons import REASONS
+
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("integration", "crm_bitrix", "telephony", "chats", "settings_ui")
 CATALOGUES = [ROOT / app / "locale/en/LC_MESSAGES/django" for app in ("integration", "settings_ui")]
+DECIDING = (
+    *("telephony/plan.py", "telephony/case.py", "telephony/calling.py", "telephony/ending.py", "telephony/imported.py"),
+    *("chats/plan.py", "chats/waiting.py", "chats/making.py"),
+)
 CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
 IN_TEMPLATE = re.compile(r"(?:_|gettext)\(u?('(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\")")
 
@@ -48,6 +54,25 @@ def translated() -> set[str]:
 @pytest.mark.parametrize("app", APPS)
 def test_every_text_has_an_english_translation(app: str, translated: set[str]):
     assert sorted(texts_of(app) - translated) == []
+
+
+def reasons_in(path: Path) -> Iterator[str]:
+    """The Russian texts of a module that decides; of one with particulars behind a colon its head."""
+    tree = ast.parse(path.read_text())
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+    for joined in (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)):
+        heads = [part for part in joined.values[:1] if isinstance(part, ast.Constant)]
+        told |= {id(part) for part in joined.values}
+        yield from (head.value.partition(":")[0] for head in heads)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node.value
+
+
+@pytest.mark.parametrize("path", [ROOT / path for path in DECIDING], ids=DECIDING)
+def test_every_reason_that_a_decision_gives_has_words(path: Path):
+    said = {text for text in reasons_in(path) if re.search("[А-яЁё]", text)}
+    assert said - set(REASONS) == set()
 
 
 def test_no_translation_waits_for_a_second_look():

@@ -19,9 +19,10 @@ from integration.admin.page import Button, Page, Section, Trace, pretty
 from integration.admin.veil import Veil, client_names, veil_for
 from integration.fact_names import FACT_NAMES, fact_name
 from integration.models import Communication, InboxEvent, Portal, State
+from integration.reasons import show_reason
 from integration.retention import OUTDATED
 from integration.rules.phones import normalise_phone, phone_digits
-from integration.trace import explain, show_object, show_reason
+from integration.trace import explain, show_object
 from integration.tracing import trace_id
 
 LOOKS = {State.DONE: "good", State.FAILED: "bad", State.RETRY: "wait", State.WAITING: "wait", State.WITHHELD: "wait"}
@@ -212,7 +213,7 @@ def actions_section(row: Communication, veil: Veil) -> Section:
             show_moment(action.sent_at),
             show_moment(action.done_at),
             pretty(veil.value(action.params)),
-            veil.text(action.error) or pretty(veil.value(action.result)),
+            veil.text(show_reason(action.error)) or pretty(veil.value(action.result)),
         )
         for action in CrmAction.objects.filter(communication_id=row.pk).order_by("seq", "pk")
     )

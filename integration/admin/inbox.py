@@ -18,8 +18,8 @@ from integration.admin.page import Page, Section, pretty
 from integration.admin.veil import Veil, veil_for
 from integration.events import BadPayload, read_notification
 from integration.models import Credential, InboxEvent
+from integration.reasons import show_reason
 from integration.rules.phones import normalise_phone
-from integration.trace import show_reason
 from integration.tracing import LENGTH, trace_id
 
 NOT_READABLE, NOT_SUPPORTED = "не читается", "не поддерживается"

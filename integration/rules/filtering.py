@@ -36,7 +36,7 @@ def refuse(check: Check | None, known: Facts) -> Refused | None:
 
 
 def _question(row: Mapping[str, Any]) -> str:
-    """Fact, operator and value in codes, as `integration.trace.show_reason` takes them apart again."""
+    """Fact, operator and value in codes, as `integration.reasons.show_reason` takes them apart again."""
     value = row.get("value")
     values = value if isinstance(value, list | tuple) else () if value is None else (value,)
     said = ", ".join(str(one).lower() if isinstance(one, bool) else str(one) for one in values)
