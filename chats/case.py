@@ -64,9 +64,7 @@ class Case:
     @property
     def operator_user_id(self) -> int | None:
         """The active Bitrix24 user behind the operator."""
-        user_id = self.ruleset.bitrix_user_id(self.operator_id)
-        active = self.ruleset.active_user_ids
-        return user_id if active is None or user_id in active else None
+        return self.ruleset.active_user_id(self.operator_id)
 
 
 def choose(case: Case, client: Client, known: Facts) -> Choosing:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from crm_bitrix.actions import DialRequest
-from integration.rules.ruleset import Ruleset, StreamRules
+from integration.rules.facts import StreamKind
+from integration.rules.ruleset import Ruleset
 from telephony.asked import Asked
 from telephony.click import calling_number, employee_of, sip_line
 
@@ -45,9 +46,8 @@ def plan_dial(asked: Asked, ruleset: Ruleset) -> DialRequest | str:
     return DialRequest(method, {**common, **own, "direction": "in"}, until=asked.fresh_until)
 
 
-def choose_user(ruleset: Ruleset, rules: StreamRules) -> int | None:
+def choose_user(ruleset: Ruleset, stream: StreamKind) -> int | None:
     """Whose call it is: the employee chosen for callbacks, else the default responsible, else the administrator."""
-    options, active = ruleset.telephony.form_callback, ruleset.active_user_ids
+    options = ruleset.telephony.form_callback
     chosen = options.bitrix_user_id if options.by == "employee" else None
-    wanted = (user_id for user_id in (chosen, rules.default_responsible_id) if user_id is not None)
-    return next((user_id for user_id in wanted if active is None or user_id in active), ruleset.fallback_user_id)
+    return chosen if ruleset.is_active_user(chosen) else ruleset.default_user_id(stream)

@@ -72,7 +72,7 @@ class Case:
         if self.asked is None or self.asked.is_click:
             return self.asked.user_id if self.asked else None
         remembered: int | None = self.call.raw.get(USER)
-        return remembered or callback.choose_user(self.ruleset, self.rules)
+        return remembered or callback.choose_user(self.ruleset, self.call.stream)
 
     @property
     def call_id(self) -> str | ResultOf:
@@ -114,9 +114,7 @@ class Case:
 
     def user_of(self, employee_id: int | None) -> int | None:
         """The active Bitrix24 user behind a UIS employee."""
-        user_id = self.ruleset.bitrix_user_id(employee_id)
-        active = self.ruleset.active_user_ids
-        return user_id if active is None or user_id in active else None
+        return self.ruleset.active_user_id(employee_id)
 
     def cards(self, user_id: int | None = None) -> Cards:
         """The cards of the call; a registration that is still to be sent opens one for `user_id`."""

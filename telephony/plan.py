@@ -99,15 +99,17 @@ def _nothing_to_do(case: Case) -> Plan | None:
     if not rules.is_active:
         return Plan("withheld", "интеграция или вкладка «Телефония» выключена")
     if not call.phone and case.is_over:
-        return _hidden_number(case)
+        return _without_number(case)
     is_for_somebody = any(case.user_of(leg.employee_id) for leg in (*call.rings, *call.answers))
     if not call.phone or not (case.is_over or is_for_somebody):
         return Plan("waiting", "ждёт звонка сотруднику или конца", wake_at=case.longest)
     return None
 
 
-def _hidden_number(case: Case) -> Plan:
-    user_id = case.rules.default_responsible_id or case.ruleset.fallback_user_id
+def _without_number(case: Case) -> Plan:
+    if case.call.stream is StreamKind.OUTGOING:
+        return Plan("ignored", "набран не телефонный номер, а короткий или внутренний: в CRM не передаётся")
+    user_id = case.ruleset.default_user_id(case.call.stream)
     if not (case.rules.notify and user_id):
         return Plan("ignored", "номер клиента скрыт")
     message = messages.word("hidden", case.ruleset.language)

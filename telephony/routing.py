@@ -108,8 +108,7 @@ def choose_answer(owners: Iterable[Owner], ruleset: Ruleset) -> Answer:
     )
     if not ranked:
         return Answer(Reason.UNKNOWN_CLIENT)
-    active = ruleset.active_user_ids
-    owner = next((owner for owner in ranked if active is None or owner.user_id in active), None)
+    owner = next((owner for owner in ranked if ruleset.is_active_user(owner.user_id)), None)
     if owner is None:
         return Answer(Reason.INACTIVE)
     if ruleset.streams[StreamKind.INCOMING].personal_manager.is_only_at_work and not owner.is_at_work:

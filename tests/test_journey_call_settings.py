@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from crm_bitrix import synchronise
 from crm_bitrix.models import BitrixItem
 from integration.models import FieldMapping, ResponsibleRule, SettingsTab, State, UisItem
 from integration.trace import explain
@@ -228,6 +229,29 @@ def test_a_hidden_number_makes_no_object_and_tells_the_default_responsible(produ
     assert str(notice["USER_ID"]) == "1"
 
 
+def test_a_hidden_number_is_told_to_the_administrator_when_the_default_responsible_has_left(product: Product):
+    synchronise.run(synchronise.start(product.portal, by="Мария Орлова"))
+    product.credential.streams.update(default_responsible_id=15)
+    BitrixItem.objects.filter(portal=product.portal, kind="user", code="15").update(data={"is_active": False})
+    for body in product.sandbox.tell("missed_call").bodies:
+        product.notify({**body, "contact_phone_number": "anonymous"})
+        product.work()
+    assert [str(notice["USER_ID"]) for notice in sent(product, "im.notify.system.add")] == ["1"]
+
+
+def test_an_outgoing_call_to_a_short_number_is_told_to_nobody(product: Product):
+    story = product.sandbox.tell("outgoing_unanswered", employees=[PETR])
+    for body in story.bodies:
+        product.notify({**body, "contact_phone_number": "112"})
+        product.work()
+    assert (product.call(story).state, product.call(story).reason) == (
+        State.IGNORED,
+        "набран не телефонный номер, а короткий или внутренний: в CRM не передаётся",
+    )
+    assert not sent(product, "im.notify.system.add")
+    assert not sent(product, "telephony.externalCall.register")
+
+
 @pytest.mark.parametrize(
     ("source", "call_type"),
     [("va", "2"), ("call_tracking", "2"), ("sitephone", "4"), ("auto_back_call_by_lost_call", "4")],
@@ -267,8 +291,6 @@ def test_a_call_between_own_numbers_is_not_carried_over(product: Product):
 
 
 def test_a_virtual_number_becomes_a_source_of_the_crm(product: Product):
-    from crm_bitrix import synchronise
-
     set_options(product, number_as_source=True)
     assert synchronise.run_now(product.portal, by="test").state == "done"
     product.play("answered_call", client_phone=NEW_PHONE, virtual_number="74950000020")

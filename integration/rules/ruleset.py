@@ -201,6 +201,20 @@ class Ruleset:
         employee = self.employees.get(uis_employee_id) if uis_employee_id is not None else None
         return employee.bitrix_user_id if employee else None
 
+    def is_active_user(self, user_id: int | None) -> bool:
+        """Say whether somebody works in the portal; before the first synchronisation everybody does."""
+        return user_id is not None and (self.active_user_ids is None or user_id in self.active_user_ids)
+
+    def active_user_id(self, uis_employee_id: int | None) -> int | None:
+        """The same as `bitrix_user_id`, but None for somebody who has left the portal."""
+        user_id = self.bitrix_user_id(uis_employee_id)
+        return user_id if self.is_active_user(user_id) else None
+
+    def default_user_id(self, stream: StreamKind) -> int | None:
+        """The default responsible of a stream, or in his place the connecting administrator if he has left."""
+        user_id = self.streams[stream].default_responsible_id
+        return user_id if self.is_active_user(user_id) else self.fallback_user_id
+
     def card_moment(self, uis_employee_id: int) -> CardMoment:
         """When the employee's card opens, never `default`: by the telephony mode unless set apart for him."""
         employee = self.employees.get(uis_employee_id)
