@@ -45,3 +45,21 @@ def test_the_condition_that_failed_is_told_in_words(condition, russian, english)
     for language, told in (("ru", russian), ("en", english)):
         with override(language):
             assert show_reason(refused.reason) == told
+
+
+def of(name: str) -> dict[str, str]:
+    return {"fact": "scenario_name", "op": "eq", "value": name}
+
+
+@pytest.mark.parametrize(
+    ("tree", "told"),
+    [
+        ({"all": [{"any": [of("а"), of("да")]}, of("б")]}, "б"),
+        ({"all": [of("да"), {"any": [of("в"), {"all": [of("да"), of("г")]}]}]}, "в"),
+        ({"any": [{"all": [of("да"), of("д")]}, of("е")]}, "д"),
+    ],
+)
+def test_a_condition_that_another_one_makes_up_for_is_not_named(tree, told):
+    parsed, _faults = parse_tree(tree, stream=StreamKind.INCOMING, country="RU", path="filter")
+    refused = refuse(compile_tree(parsed, zone=UTC), {"scenario_name": "да"})
+    assert refused.reason == f"не прошёл фильтр: scenario_name eq {told}"

@@ -123,6 +123,23 @@ def flatten_trace(outcome: Outcome) -> list[dict[str, Any]]:
     return trace
 
 
+def find_failed(outcome: Outcome) -> int | None:
+    """The number of the first condition that keeps the tree from holding, in the order of the tree; None if it holds.
+
+    One that failed in a group of which another is enough keeps nothing from holding.
+    """
+    return _find_failed(outcome.check.tree, iter(range(len(outcome.answers))), outcome.answers)
+
+
+def _find_failed(node: Condition | Group, numbers: Iterator[int], answers: Sequence[bool]) -> int | None:
+    if isinstance(node, Condition):
+        number = next(numbers)
+        return None if answers[number] else number
+    failed = [_find_failed(child, numbers, answers) for child in node.nodes]
+    holds = node.join == "any" and None in failed
+    return None if holds else next((number for number in failed if number is not None), None)
+
+
 def _make_row(place: str, leaf: Condition) -> dict[str, Any]:
     """A row of the trace that the event has still to be put into."""
     return {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from integration.rules.checks import Check, flatten_trace
+from integration.rules.checks import Check, find_failed, flatten_trace
 from integration.rules.facts import Facts
 
 
@@ -26,12 +26,12 @@ def passed_trace(check: Check | None, known: Facts) -> tuple[Mapping[str, Any], 
 def refuse(check: Check | None, known: Facts) -> Refused | None:
     """None for a communication that passes."""
     outcome = check(known) if check is not None else None
-    if outcome is None or outcome.passed:
+    if outcome is None or outcome.passed or (failed := find_failed(outcome)) is None:
         return None
     conditions = flatten_trace(outcome)
-    failed: Mapping[str, Any] = next((row for row in conditions if not row["passed"]), {})
     return Refused(
-        f"не прошёл фильтр: {_question(failed)}", {"step": "filter", "passed": False, "conditions": conditions}
+        f"не прошёл фильтр: {_question(conditions[failed])}",
+        {"step": "filter", "passed": False, "conditions": conditions},
     )
 
 
