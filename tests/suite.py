@@ -28,6 +28,8 @@ LEFT_OUT_OF_FAST = ["-m", "not browser and not slow and not hypothesis and (not 
 
 # Settings of a developer's .env must not change what is tested.
 ENVIRONMENT = {
+    # Where it is set, as images of build machines do, each of a dozen processes compiles all tests anew: 4 s of work.
+    "PYTHONDONTWRITEBYTECODE": "",
     "DEBUG": "1",
     "SECRET_KEY": "only-for-tests",
     "FIELD_ENCRYPTION_KEYS": "b25seS1mb3ItZGVidWctMzItYnl0ZXMtbG9uZyEhISE=",
