@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 WIDER = """() => [...document.querySelectorAll("body *")]
     .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
-    .filter((one) => !one.closest(".visually-hidden, thead, .scroll"))
+    .filter((one) => !one.closest(".visually-hidden, thead, .scroll, .results, .page-table"))
     .map((one) => one.outerHTML.slice(0, 120))"""
 TRACE = [
     {"step": "client", "state": "new", "candidates": [], "deals": []},
