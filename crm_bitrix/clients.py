@@ -13,7 +13,10 @@ from crm_bitrix.payloads import ENTITY_TYPE_ID
 
 NEW, REPEAT_OPEN, REPEAT_CLOSED = "new", "repeat_open", "repeat_closed"
 
-_SELECT = ("id", "title", "name", "lastName", "assignedById", "stageId", "stageSemanticId", "categoryId")
+_SELECT = (
+    *("id", "title", "name", "lastName", "assignedById", "stageId", "stageSemanticId", "categoryId"),
+    "lastActivityTime",
+)
 _DEAL_SELECT = (*_SELECT, "contactId", "companyId", "updatedTime")
 _LISTS = {"leads": "lead", "contacts": "contact", "deals": "deal"}
 _FINAL = ("S", "F")
@@ -24,7 +27,10 @@ _SEARCHED = ("phone", "email")
 
 @dataclass(frozen=True)
 class CrmObject:
-    """A lead, deal, contact or company as far as decisions need it. `owner_id` 0 = not known."""
+    """A lead, deal, contact or company as far as decisions need it. `owner_id` 0 = not known.
+
+    `changed_at` and `active_at`, when its timeline got its last activity, are as the portal writes them, "" = not told.
+    """
 
     type: str
     id: int
@@ -33,6 +39,7 @@ class CrmObject:
     is_open: bool = True
     client: tuple[str, int] | None = None
     changed_at: str = ""
+    active_at: str = ""
 
     @property
     def code(self) -> str:
@@ -110,7 +117,7 @@ def find_client(keys: Sequence[str], *, order: Sequence[str]) -> Generator[Quest
     """Find the client by his keys. `order` ranks contact, company and lead.
 
     The portal is searched by `phone:+7…` and `email:…`; by the others (`telegram:…`, `visitor:…`) only we know him.
-    Final leads are not candidates. Inside a type: has an open deal, then the newest.
+    Final leads are not candidates. Inside a type: has an open deal, then the newest activity, then the newest.
     """
     answer = yield search_question(keys)
     found = _found_ids(answer)
@@ -200,6 +207,7 @@ def read_object(kind: str, row: Mapping[str, Json]) -> CrmObject:
         is_open=row.get("stageSemanticId") not in _FINAL,
         client=("contact", contact) if contact else ("company", company) if company else None,
         changed_at=str(row.get("updatedTime") or ""),
+        active_at=str(row.get("lastActivityTime") or ""),
     )
 
 
@@ -231,10 +239,9 @@ def choose(objects: Iterable[CrmObject], *, order: Sequence[str]) -> Client:
     found = tuple(objects)
     deals = sorted((item for item in found if item.type == "deal"), key=lambda deal: deal.changed_at, reverse=True)
     with_open_deal = {deal.client for deal in deals if deal.is_open}
-    candidates = sorted(
-        (item for item in found if item.type in order and (item.type != "lead" or item.is_open)),
-        key=lambda item: (order.index(item.type), (item.type, item.id) not in with_open_deal, -item.id),
-    )
+    wanted = [item for item in found if item.type in order and (item.type != "lead" or item.is_open)]
+    wanted.sort(key=lambda item: (item.active_at, item.id), reverse=True)
+    candidates = sorted(wanted, key=lambda item: (order.index(item.type), (item.type, item.id) not in with_open_deal))
     has_final_lead = any(item.type == "lead" and not item.is_open for item in found)
     return Client(tuple(candidates), tuple(deals), has_final_lead)
 

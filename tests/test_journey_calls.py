@@ -82,6 +82,15 @@ def test_a_known_clients_call_lands_on_him_and_makes_nothing_new(product: Produc
     assert bool(sent(product, "crm.activity.binding.add")) == has_open_deal
 
 
+def test_of_two_contacts_with_one_number_the_one_with_the_newest_activity_has_the_call(product: Product):
+    crm = product.sandbox.portal.crm
+    fields = {"name": "Ольга", "fm": [{"typeId": "PHONE", "valueType": "WORK", "value": f"+{NEW_PHONE}"}]}
+    older, newer = (crm.add(3, fields) for _ in range(2))
+    older["lastActivityTime"], newer["lastActivityTime"] = "2026-03-15T10:00:00+03:00", "2026-03-14T10:00:00+03:00"
+    story = product.play("answered_call", client_phone=NEW_PHONE, employees=[PETR])
+    assert product.call(story).crm_object == f"contact:{older['id']}"
+
+
 def test_a_client_whose_lead_was_junk_is_not_new(product: Product):
     before = product.sandbox.portal.counts()
     product.play("answered_call", client_phone=JUNK_PHONE.lstrip("+"))
