@@ -1,7 +1,7 @@
 """The external lines of a portal: one per virtual number of its UIS accounts. Pure but for `wanted`.
 
-`CRM_AUTO_CREATE` is Y while outgoing calls create objects: a click on an unknown number is registered by the portal
-itself and can get its object only so. A line of a vanished number stays: its calls are in the statistics.
+`CRM_AUTO_CREATE` is Y while outgoing calls create objects for new clients: a click on an unknown number is registered
+by the portal itself and can get its object only so. A line of a vanished number stays: its calls are in the statistics.
 Source: https://apidocs.bitrix24.com/api-reference/telephony/telephony-external-line-add.html
 """
 
@@ -12,6 +12,7 @@ from crm_bitrix.actions import Command, Json, Refusal
 from integration.models import Credential, Portal, SettingsTab, Stream, UisItem
 from integration.rules.dictionaries import Entry
 from integration.rules.facts import StreamKind
+from integration.rules.ruleset import CreateFor
 
 ADD, UPDATE = "telephony.externalLine.add", "telephony.externalLine.update"
 EXISTS = "already exists"
@@ -44,7 +45,9 @@ def _creating_credentials(portal: Portal) -> set[int]:
     active = Credential.objects.filter(
         pk__in=active.values("pk"), tabs__tab=SettingsTab.Tab.TELEPHONY, tabs__is_active=True
     )
-    streams = Stream.objects.filter(kind=str(StreamKind.OUTGOING), credential__in=active).exclude(create_for="none")
+    streams = Stream.objects.filter(
+        kind=str(StreamKind.OUTGOING), credential__in=active, create_for__in=(CreateFor.NEW, CreateFor.BOTH)
+    )
     return set(streams.values_list("credential_id", flat=True))
 
 

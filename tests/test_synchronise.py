@@ -65,11 +65,12 @@ def test_everything_of_a_usual_portal_comes_with_one_request_and_its_lines_with_
     assert all(each["state"] == "done" and each["done"] == each["total"] for each in run.stages)
 
 
-def test_the_second_time_one_request_does(product: Product):
+def test_the_second_time_one_request_does_and_few_statements(product: Product, django_assert_max_num_queries: Any):
     sync(product)
     product.sandbox.portal.clear_log()
 
-    run = sync(product)
+    with django_assert_max_num_queries(75):
+        run = sync(product)
 
     assert requests(product) == 1
     assert all(
@@ -186,6 +187,14 @@ def test_lines_create_only_while_outgoing_creation_is_on_and_only_differences_ar
     assert {line["CRM_AUTO_CREATE"] for line in lines.values()} == {"Y"}
     assert len(product.sandbox.portal.commands("telephony.externalLine.update")) == 1
     assert stage(run, "bitrix")["counts"]["lines_changed"] == 1
+
+
+@pytest.mark.parametrize(("create_for", "creates"), [("new", "Y"), ("both", "Y"), ("repeat", "N"), ("none", "N")])
+def test_lines_create_only_where_new_clients_get_something(product: Product, create_for: str, creates: str):
+    Stream.objects.filter(credential=product.credential, kind="outgoing").update(create_for=create_for)
+    sync(product)
+    lines = product.sandbox.portal.telephony.lines.values()
+    assert {line["CRM_AUTO_CREATE"] for line in lines} == {creates}
 
 
 def test_people_without_a_surname_are_listed_with_links_to_their_profiles(product: Product):
