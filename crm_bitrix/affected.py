@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from integration.rules.document_streams import stage_owner, stage_owners
 from integration.rules.facts import StreamKind
-from integration.rules.known import DEFAULT_PIPELINE_ID, LEADS, Entry, Id, Known
-from integration.rules.ruleset import CALLS, CrmMode
+from integration.rules.known import Entry, Id, Known
+from integration.rules.ruleset import CALLS
 from integration.rules.settings_value import Settings, StreamSettings
 
 
@@ -37,7 +38,9 @@ def _find(settings: Settings, known: Known) -> Iterator[Affected]:
     for index, number in enumerate(settings.telephony.numbers):
         path, options = f"telephony.numbers[{index}]", number.options
         yield from _Entries(known.sources).tell(f"{path}.source", options.source_id)
-        yield from _pipeline(path, known, options.pipeline_id, options.stage_id)
+        yield from _Entries(known.pipelines).tell(f"{path}.pipeline", options.pipeline_id)
+        owners = stage_owners(settings.streams) if options.pipeline_id is None else (options.pipeline_id,)
+        yield from _Entries(known.stages_of(owners).entries).tell(f"{path}.stage", options.stage_id)
     callback = settings.telephony.form_callback
     yield from _Entries(known.scenarios).tell("telephony.form_callback.scenario", callback.scenario_id)
     yield from people.tell("telephony.form_callback.employee", callback.bitrix_user_id)
@@ -56,20 +59,13 @@ def _stream(stream: StreamSettings, known: Known) -> Iterator[Affected]:
     yield from people.tell(f"{path}.responsible.default", stream.default_responsible_id)
     create = stream.create
     yield from _Entries(known.sources).tell(f"{path}.create.source", create.source_id)
-    if create.item == "deal" or known.crm_mode is CrmMode.DEALS:
-        yield from _pipeline(f"{path}.create", known, create.pipeline_id, create.stage_id)
-    else:
-        yield from _Entries(known.stages.get(LEADS, ())).tell(f"{path}.create.stage", create.stage_id)
+    yield from _Entries(known.pipelines).tell(f"{path}.create.pipeline", create.pipeline_id)
+    stages = known.stages.get(stage_owner(create), ())
+    yield from _Entries(stages).tell(f"{path}.create.stage", create.stage_id)
     for index, row in enumerate(stream.mapping):
         field = known.fields.get(row.object, {}).get(row.field)
         if field is not None and (field.is_gone or field.is_read_only):
             yield Affected(f"{path}.mapping[{index}].field", field.title or row.field, GONE)
-
-
-def _pipeline(path: str, known: Known, pipeline_id: int | None, stage_id: str | None) -> Iterator[Affected]:
-    yield from _Entries(known.pipelines).tell(f"{path}.pipeline", pipeline_id)
-    stages = known.stages.get(pipeline_id if pipeline_id is not None else DEFAULT_PIPELINE_ID, ())
-    yield from _Entries(stages).tell(f"{path}.stage", stage_id)
 
 
 class _Entries:

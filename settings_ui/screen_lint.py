@@ -11,7 +11,7 @@ from typing import Any
 from crm_bitrix.presence import SCOPE
 from integration.models import Credential
 from integration.rules.condition_tests import fold_text
-from integration.rules.document import ParsedDocument
+from integration.rules.document import DEFAULT_COUNTRY, ParsedDocument
 from integration.rules.document_text import write_json
 from integration.rules.faults import Fault, quote
 from integration.rules.known import Known
@@ -29,11 +29,12 @@ def read_shown(credential: Credential, document: dict[str, Any], known: Known) -
     not tell."""
     parsed = read_document(credential, write_json(document), known=known)
     named = list(_named(document))
-    values = _values_of(credential, {fact for _path, fact, _text in named})
+    country = str(_dict(document.get("main")).get("country") or DEFAULT_COUNTRY)
+    values = _values_of(credential, {fact for _path, fact, _text in named}, country)
     unknown = (
         Fault(path, f"UIS has no {quote(text)}")
         for path, fact, text in named
-        if text and fact in values and _folded(fact, text) not in values[fact]
+        if text and fact in values and _folded(fact, text, country) not in values[fact]
     )
     return replace(parsed, warnings=(*parsed.warnings, *unknown, *_untold(credential, document)))
 
@@ -50,14 +51,14 @@ def _untold(credential: Credential, document: dict[str, Any]) -> Iterator[Fault]
                 yield Fault(path, "the portal has not granted the right timeman")
 
 
-def _values_of(credential: Credential, facts: Collection[str]) -> dict[str, set[str]]:
+def _values_of(credential: Credential, facts: Collection[str], country: str) -> dict[str, set[str]]:
     """Fact → the values that UIS has for it now. A list that was never read is left out: nothing is known of it."""
     kinds = {UIS_LISTS[fact] for fact in facts}
     rows = credential.uis_items.filter(kind__in=kinds).values_list("kind", "code", "name", "missing_since")
     told = list(rows) if kinds else []
     return {
         fact: {
-            _folded(fact, code if fact == NUMBER else name)
+            _folded(fact, code if fact == NUMBER else name, country)
             for kind, code, name, missing in told
             if kind == UIS_LISTS[fact] and missing is None
         }
@@ -66,8 +67,8 @@ def _values_of(credential: Credential, facts: Collection[str]) -> dict[str, set[
     }
 
 
-def _folded(fact: str, text: str) -> str:
-    return (normalise_phone(text, "RU") or text) if fact == NUMBER else fold_text(text)
+def _folded(fact: str, text: str, country: str) -> str:
+    return (normalise_phone(text, country) or text) if fact == NUMBER else fold_text(text)
 
 
 def _named(document: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -1,13 +1,18 @@
 """The settings document: people, pipelines, numbers and other things that it refers to."""
 
+from dataclasses import replace
+
 import pytest
 
+from crm_bitrix.affected import Affected, find_affected
+from crm_bitrix.known import load_known
+from integration.models import UisItem
 from integration.rules.document_export import dump_settings
-from integration.rules.known import Entry
-from integration.rules.ruleset import CardMoment
-from integration.rules.settings_value import (
-    EmployeeSetting,
-)
+from integration.rules.known import LEADS, Entry, Known
+from integration.rules.ruleset import CardMoment, NumberOptions
+from integration.rules.settings_value import EmployeeSetting, NumberSetting, default_settings
+from settings_ui.screen_lint import read_shown
+from tests.conftest import Product
 from tests.settings_edits import (
     CHAT,
     INCOMING,
@@ -198,3 +203,18 @@ def test_phones_without_a_code_are_read_with_the_country():
     assert settings.country == "KZ"
     assert settings.telephony.click_to_call_number == "+77272501020"
     assert settings.streams[INCOMING].filter.nodes[0].value == "+77272501020"
+
+
+def test_a_stage_of_leads_that_a_virtual_number_names_and_that_has_vanished_is_told_of():
+    settings = default_settings()
+    number = NumberSetting("+74951234567", NumberOptions(stage_id="PROCESSED"))
+    settings = replace(settings, telephony=replace(settings.telephony, numbers=(number,)))
+    known = Known(stages={LEADS: (Entry("PROCESSED", "Обработан", is_gone=True),)})
+    assert find_affected(settings, known) == (Affected("telephony.numbers[0].stage", "Обработан", "gone"),)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_number_in_the_writing_of_its_country_is_known_to_the_screen(product: Product):
+    UisItem.objects.create(credential=product.credential, kind="number", code="+442079460958", name="Лондон", data={})
+    document = {"main": {"country": "GB"}, "telephony": {"click_to_call": {"number": "020 7946 0958"}}}
+    assert read_shown(product.credential, document, load_known(product.credential)).warnings == ()

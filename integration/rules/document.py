@@ -14,7 +14,7 @@ import phonenumbers
 from integration.rules import document_keys as keys
 from integration.rules.document_export import VERSION, dump_settings
 from integration.rules.document_reader import Notes, ObjectReader, Scope, as_number, resolve
-from integration.rules.document_streams import parse_pipeline_and_stage, parse_stream, parse_template, stage_owner
+from integration.rules.document_streams import parse_pipeline_and_stage, parse_stream, parse_template, stage_owners
 from integration.rules.document_text import DOCUMENT, MAX_BYTES, read_json, write_json
 from integration.rules.facts import StreamKind
 from integration.rules.faults import Fault, find_unstorable, join_codes, quote
@@ -204,7 +204,7 @@ def _parse_telephony(tab: ObjectReader) -> tuple[TelephonySettings, list[StreamS
         mode=tab.code("mode", ("ip", "webrtc"), "ip"),
         records=tab.yes_no("records", True),
         number_as_source=tab.yes_no("number_as_source", False),
-        numbers=_parse_numbers(tab, tuple(dict.fromkeys(stage_owner(stream.create) for stream in streams))),
+        numbers=_parse_numbers(tab, stage_owners({stream.kind: stream for stream in streams})),
         click_to_call_number=tab.inner("click_to_call", keys.CLICK_TO_CALL).phone("number"),
         form_callback=_parse_form_callback(tab.inner("form_callback", keys.FORM_CALLBACK)),
         missed_call_message=_parse_missed_message(tab.inner("missed_call_message", keys.MISSED_CALL_MESSAGE)),
@@ -213,7 +213,7 @@ def _parse_telephony(tab: ObjectReader) -> tuple[TelephonySettings, list[StreamS
 
 
 def _parse_numbers(tab: ObjectReader, owners: tuple[StageOwner, ...]) -> tuple[NumberSetting, ...]:
-    """`owners`: where calls create objects, and so whose stages fit a number without a pipeline of its own."""
+    """`owners`: those of `stage_owners`."""
     found: dict[str, NumberSetting] = {}
     for path, item in tab.items("numbers"):
         reader = tab.inner_of(item, path, keys.NUMBER)

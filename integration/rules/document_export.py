@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from integration.rules.conditions import dump_tree
-from integration.rules.document_streams import stage_owner
+from integration.rules.document_streams import stage_owner, stage_owners
 from integration.rules.facts import StreamKind
 from integration.rules.known import Directory, Id, Known, StageOwner
 from integration.rules.mapping_rows import dump_mapping
@@ -29,7 +29,7 @@ def dump_settings(settings: Settings, *, known: Known) -> dict[str, Any]:
     An id of which no synchronisation knows a name is written alone.
     """
     telephony = settings.telephony
-    dumped = _dump_telephony(telephony, _owners(settings), known)
+    dumped = _dump_telephony(telephony, stage_owners(settings.streams), known)
     return {
         "version": VERSION,
         "main": _dump_main(settings, known),
@@ -38,10 +38,6 @@ def dump_settings(settings: Settings, *, known: Known) -> dict[str, Any]:
         "chats": {"active": settings.is_chats_active}
         | {kind.value: _dump_stream(settings.streams[kind], known) for kind in StreamKind if kind not in CALLS},
     }
-
-
-def _owners(settings: Settings) -> tuple[StageOwner, ...]:
-    return tuple(dict.fromkeys(stage_owner(settings.streams[kind].create) for kind in StreamKind if kind in CALLS))
 
 
 def _dump_main(settings: Settings, known: Known) -> dict[str, Any]:

@@ -64,6 +64,11 @@ def stage_owner(create: CreateOptions) -> StageOwner:
     return DEFAULT_PIPELINE_ID if create.pipeline_id is None else create.pipeline_id
 
 
+def stage_owners(streams: Mapping[StreamKind, StreamSettings]) -> tuple[StageOwner, ...]:
+    """Where calls create objects, and so whose stages fit a virtual number without a pipeline of its own."""
+    return tuple(dict.fromkeys(stage_owner(streams[kind].create) for kind in StreamKind if kind in CALLS))
+
+
 def parse_pipeline_and_stage(reader: ObjectReader, owners: tuple[StageOwner, ...]) -> tuple[int | None, str | None]:
     """Read `pipeline` and `stage`; with a pipeline the stage is one of its own, else one of `owners`."""
     faults = reader.scope.notes.faults
