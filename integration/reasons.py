@@ -11,7 +11,7 @@ from integration.retention import OUTDATED
 from integration.withheld import HANDED_OVER, SKIPPED
 
 FILTERED = gettext_noop("не прошёл фильтр")
-# Of one with particulars behind a colon only the head is translated.
+# Of one with particulars behind a colon the head is translated, and they are where they are words of ours.
 REASONS = (
     FILTERED,
     OUTDATED,
@@ -89,4 +89,4 @@ def show_reason(reason: str) -> str:
         operator, _blank, value = question.partition(" ")
         said = {"true": _("да"), "false": _("нет")}.get(value, value)
         rest = f"{fact_name(fact)} {operator_name(operator)} {said}".strip()
-    return translated if translated != reason or not colon else f"{_(head)}: {rest}"
+    return translated if translated != reason or not colon else f"{_(head)}: {_(rest) if rest else rest}"

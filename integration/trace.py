@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 
 from integration.fact_names import fact_name, operator_name
 from integration.rules.facts import FACTS, FactType
-from integration.rules.phones import show_phone
 from integration.rules.wording import show_fact
 
 Entry = Mapping[str, Any]
@@ -186,14 +185,14 @@ def _explain_chat(entry: Entry, _user_name: Named) -> Step:
 def _explain_dial(entry: Entry, _user_name: Named) -> Step:
     title = str(_CALLS.get(str(entry.get("asked")), _("Звонок из портала")))
     if entry.get("refused"):
-        return Step(title, str(entry["refused"]), BAD)
+        return Step(title, _(str(entry["refused"])), BAD)
     if again_at := entry.get("again_at"):
         cause = str(_PUT_OFF.get(str(entry.get("put_off")), entry.get("put_off")))
         moment = f"{localtime(datetime.fromisoformat(again_at)):%H:%M:%S}"
         said = _("UIS пока не начал звонок: {cause}. Следующая попытка в {moment}")
         return Step(title, said.format(cause=cause, moment=moment), PASSED_OVER)
-    number = show_phone(entry.get("virtual_phone_number", "")) or "—"
-    return Step(title, _("UIS набирает номер"), notes=(_("с номера {number}").format(number=number),))
+    number = _("с номера {number}").format(number=entry.get("virtual_phone_number", ""))
+    return Step(title, _("UIS набирает номер"), notes=(number,))
 
 
 def _note(note: Entry, user_name: Named) -> str:

@@ -149,7 +149,7 @@ def _stale(case: Case, asked: Asked) -> Plan:
 def _give_up(case: Case, why: str) -> Plan:
     """End the call in the portal with the reason, and tell its user."""
     asked, user_id = _asked(case), case.asking_user
-    reason = refusals.explain(why, case.ruleset.language)
+    reason, stored = refusals.explain(why, case.ruleset.language), refusals.explain(why, refusals.STORED)
     actions: list[Action] = []
     if user_id is not None and (asked.is_click or "register" in case.done):
         actions += case.cards(user_id).actions(frozenset(), hidden_by_finish=user_id)
@@ -165,9 +165,9 @@ def _give_up(case: Case, why: str) -> Plan:
     head = "звонок по клику не состоялся" if asked.is_click else "обратный звонок не состоялся"
     return Plan(
         "failed",
-        f"{head}: {reason}",
+        f"{head}: {stored}",
         (*actions, *_told(case, why)),
-        trace=({"step": "dial", "asked": asked.name, "refused": reason},),
+        trace=({"step": "dial", "asked": asked.name, "refused": stored},),
         responsible_id=user_id,
     )
 

@@ -87,7 +87,7 @@ def dial(dial_id: int) -> None:
         _note_error(claimed, error)
         return
     with transaction.atomic():
-        _save(claimed, state=Dial.State.ANSWERED, answer={"call_session_id": session_id})
+        _save(claimed, state=Dial.State.ANSWERED, answer={"call_session_id": session_id}, error="")
         _tell(claimed, state=ANSWERED, call_session_id=session_id)
 
 

@@ -1,7 +1,11 @@
-"""What people read when a call that they asked for in the portal cannot be made, in the portal's language. Pure."""
+"""What people read when a call that they asked for in the portal cannot be made, in the portal's language. Pure.
+
+The journal is read in its reader's language: it stores the reason in Russian, like every other, and translates it.
+"""
 
 from collections.abc import Mapping
 
+STORED = "ru"
 _TEXTS: Mapping[str, Mapping[str, str]] = {
     "ru": {
         "click": "Звонок на {phone} не начат. {why}",

@@ -48,6 +48,7 @@ def test_a_click_that_uis_cannot_begin_now_is_dialled_at_the_moment_that_uis_nam
     product.play("click_to_call")
     product.pass_time()
     assert (desk.asked.state, len(desk.dials), len(starts(product))) == (State.DONE, 1, 2)
+    assert (Dial.objects.get().state, Dial.objects.get().error) == (Dial.State.ANSWERED, "")
     assert (desk.sent(NOTIFY), len(desk.sent(FINISH))) == ([], 1)
     assert grown(product, before) == {"calls": 1, "activities": 1, "records": 1}
 

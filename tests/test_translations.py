@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 from django.utils.translation.template import templatize
 
-from integration.reasons import REASONS
+from integration.reasons import REASONS, show_reason
+from integration.trace import explain
+from telephony import refusals
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("integration", "crm_bitrix", "telephony", "chats", "settings_ui")
@@ -78,3 +81,13 @@ def test_every_reason_that_a_decision_gives_has_words(path: Path):
 def test_no_translation_waits_for_a_second_look():
     for place in CATALOGUES:
         assert "#, fuzzy" not in place.with_suffix(".po").read_text()
+
+
+@pytest.mark.parametrize("code", sorted(refusals.CODES))
+def test_why_a_call_was_not_made_is_told_alike_in_the_portal_and_in_the_journal(code: str):
+    stored = refusals.explain(code, refusals.STORED)
+    with translation.override("en"):
+        said = show_reason(f"звонок по клику не состоялся: {stored}")
+        [[step]] = explain([{"step": "dial", "asked": "click", "refused": stored}], user_name=str)
+    assert said == f"the click-to-call was not made: {refusals.explain(code, 'en')}"
+    assert step.text == refusals.explain(code, "en")
