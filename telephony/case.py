@@ -201,11 +201,12 @@ def choose(case: Case, client: Client, known: Facts) -> Choosing:
     if not talks and case.is_over and last is not None:
         # No talk was told, only the end of the call: who talked, and for how long in all.
         talks = (Talk(case.user_of(last), call.started_at or case.now, call.talk_seconds),)
+    ringing = () if case.is_over else tuple(leg for leg in call.rings if leg.ended_at is None)
     clicked = (case.asking_user,) if case.asked and case.asked.is_click else ()
     people = Candidates(
         owners=client.owners,
         talks=talks,
-        rung=tuple(dict.fromkeys((*clicked, *(case.user_of(leg.employee_id) for leg in call.rings)))),
+        rung=tuple(dict.fromkeys((*clicked, *(case.user_of(leg.employee_id) for leg in ringing or call.rings)))),
         active_user_ids=case.ruleset.active_user_ids,
     )
 

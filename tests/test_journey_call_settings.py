@@ -100,6 +100,20 @@ def test_who_talked_becomes_responsible_at_the_end_unless_somebody_was_faster(pr
     assert product.sandbox.portal.crm.items[1][lead]["assignedById"] == 1
 
 
+def test_what_is_made_while_the_phone_rings_belongs_to_whom_it_rings_now(product: Product):
+    ResponsibleRule.objects.create(
+        stream=product.stream(), position=0, name="Кто говорил", assign={"to": "talked", "which": "last"}
+    )
+    story = product.sandbox.tell("missed_call", client_phone=NEW_PHONE, employees=[PETR, ANNA])
+    rang = story.body("call_proceeding")
+    product.notify({**story.body("in_call_session")})
+    product.notify({**rang, "employee_id": PETR, "leg_id": 1})
+    product.notify({**story.body("call_disconnected"), "employee_id": PETR, "leg_id": 1})
+    product.notify({**rang, "employee_id": ANNA, "leg_id": 2})
+    product.work()
+    assert [str(params["fields"]["assignedById"]) for params in sent(product, "crm.item.add")] == ["15"]
+
+
 def test_who_talked_is_found_although_nothing_tells_for_how_long(product: Product):
     ResponsibleRule.objects.create(
         stream=product.stream(), position=0, name="Кто говорил", assign={"to": "talked", "which": "last"}
