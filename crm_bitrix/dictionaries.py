@@ -17,7 +17,7 @@ from crm_bitrix.actions import Command, Json, Refusal
 from crm_bitrix.client import Client
 from crm_bitrix.errors import Cause, PortalError, cause_of
 from crm_bitrix.models import BitrixItem
-from integration.rules.dictionaries import Entry, Incomplete, number
+from integration.rules.dictionaries import Entry, Incomplete, Part, number
 
 PAGE = 50
 OPEN_LINES = 200
@@ -29,15 +29,6 @@ UNANSWERED = Refusal("NOT_ANSWERED", "нет ответа на эту коман
 
 Kind = BitrixItem.Kind
 Commands = Mapping[str, Command]
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one complete answer tells: all entries of a kind, or those whose code begins with `prefix`."""
-
-    kind: str
-    entries: tuple[Entry, ...]
-    prefix: str = ""
 
 
 @dataclass

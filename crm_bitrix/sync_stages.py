@@ -16,13 +16,13 @@ from django.utils.translation import gettext as _
 
 from crm_bitrix import affected, batch, dictionaries, employees, lines, number_sources
 from crm_bitrix.client import Client
-from crm_bitrix.dictionaries import Part, Reading
+from crm_bitrix.dictionaries import Reading
 from crm_bitrix.known import load_known
 from crm_bitrix.models import BitrixItem, SyncRun
 from integration import alerts, dictionary_rows, lanes, uis_dictionaries
 from integration.alerts import Trouble, subject_of
 from integration.models import Credential, Portal, UisItem
-from integration.rules.dictionaries import Change, Entry
+from integration.rules.dictionaries import Entry, Part
 from integration.settings_document import read_settings
 from integration.uis import Uis
 from integration.uis_errors import UisError
@@ -63,12 +63,10 @@ class Work:
     def save(self) -> None:
         """Write the progress down. Raises LeaseLost, Cancelled."""
         mine = SyncRun.objects.filter(pk=self.run.pk, lease_token=self.token, state=SyncRun.State.RUNNING)
-        if not mine.update(
+        if not mine.filter(cancel_asked=False).update(
             stages=self.run.stages, changes=self.run.changes, lease_until=timezone.now() + LEASE, error=self.run.error
         ):
-            raise LeaseLost
-        if SyncRun.objects.filter(pk=self.run.pk, cancel_asked=True).exists():
-            raise Cancelled
+            raise Cancelled if mine.exists() else LeaseLost
 
 
 def stages_of(portal: Portal) -> list[Stage]:
@@ -102,12 +100,8 @@ def _read_uis(mine: Work, stage: Stage) -> None:
     except UisError as error:
         stage |= {"state": "failed", "problems": [str(error.instruction)]}
         return
-    now = timezone.now()
-    owner = {"credential": credential}
-    changes = {
-        str(kind): dictionary_rows.store(UisItem, owner, kind, entries, now=now)
-        for kind, entries in reading.entries.items()
-    }
+    parts = [Part(kind, entries) for kind, entries in reading.entries.items()]
+    changes = dictionary_rows.store(UisItem, {"credential": credential}, parts, now=timezone.now())
     stage["counts"] = {kind: change.total for kind, change in changes.items()}
     stage["problems"] = [f"{kind}: {why}" for kind, why in reading.problems.items()]
     stage["unavailable"] = reading.unavailable
@@ -147,7 +141,7 @@ def _read_bitrix(mine: Work, stage: Stage) -> None:
     counts, problems = lines.read_outcome(planned, reading.also)
     new_sources, refused = number_sources.added(sources, reading.also)
     reading = _with_sources(_with_lines(reading, planned), new_sources)
-    changes = _store_bitrix(portal, reading)
+    changes = dictionary_rows.store(BitrixItem, {"portal": portal}, reading.parts, now=timezone.now())
     stage["counts"] = {kind: change.total for kind, change in changes.items()} | {
         f"lines_{name}": count for name, count in counts.items()
     }
@@ -174,17 +168,6 @@ def _with_sources(reading: Reading, new: tuple[Entry, ...]) -> Reading:
         for part in reading.parts
     ]
     return reading
-
-
-def _store_bitrix(portal: Portal, reading: Reading) -> dict[str, Change]:
-    now = timezone.now()
-    changes: dict[str, Change] = {}
-    for part in reading.parts:
-        change = dictionary_rows.store(
-            BitrixItem, {"portal": portal}, part.kind, part.entries, now=now, prefix=part.prefix
-        )
-        changes[str(part.kind)] = changes.get(str(part.kind), Change()) + change
-    return changes
 
 
 def _note_mode(sync_run: SyncRun, mode: str | None) -> None:

@@ -152,15 +152,12 @@ def work(run_id: int) -> None:
 
 
 def _do_stages(mine: Work) -> None:
-    mine.save()
     for stage in mine.run.stages:
         if stage["state"] not in ("done", "failed"):
             stage["state"] = "running"
-            mine.save()
             DO[stage["name"]](mine, stage)
             if stage["state"] == "running":
                 stage |= {"state": "done", "done": stage["total"]}
-            mine.save()
     failed = [stage for stage in mine.run.stages if stage["state"] == "failed"]
     error = "; ".join(f"{stage['about']}: {' '.join(stage['problems'])}" for stage in failed)
     _finish(mine, State.FAILED if failed else State.DONE, error)

@@ -13,7 +13,7 @@ from crm_bitrix.lines import Line
 from crm_bitrix.models import BitrixItem
 from integration import dictionary_rows, uis_dictionaries
 from integration.models import Portal
-from integration.rules.dictionaries import Change, Entry, Incomplete, Known, clean, compare, number
+from integration.rules.dictionaries import Change, Entry, Incomplete, Known, Part, clean, compare, number
 from integration.rules.known import Entry as KnownEntry
 from integration.rules.known import Known as KnownOnes
 from integration.rules.settings_value import default_settings
@@ -211,21 +211,24 @@ def test_texts_and_numbers_of_vendors_are_taken_as_they_come(value: Any, text: s
 @pytest.mark.django_db
 def test_storing_marks_and_unmarks_within_its_prefix_only(django_assert_max_num_queries: Any):
     owner = {"portal": Portal.objects.create(member_id="1", domain="acme.bitrix24.ru")}
-    store = dictionary_rows.store
-    both = [Entry("lead.a", "А"), Entry("lead.b", "Б")]
-    store(BitrixItem, owner, "field", both, now=NOW, prefix="lead.")
-    store(BitrixItem, owner, "field", [Entry("deal.a", "А" * 300)], now=NOW, prefix="deal.")
+    lead, deal = (Entry("lead.a", "А"), Entry("lead.b", "Б")), (Entry("deal.a", "А" * 300),)
+
+    def store(*parts: Part) -> Change:
+        return dictionary_rows.store(BitrixItem, owner, parts, now=NOW)["field"]
+
+    store(Part("field", lead, "lead."), Part("field", deal, "deal."))
 
     with django_assert_max_num_queries(4):
-        change = store(BitrixItem, owner, "field", both[:1], now=NOW, prefix="lead.")
+        change = store(Part("field", lead[:1], "lead."))
 
-    assert change.removed == (both[1],)
+    assert change.removed == (lead[1],)
     missing = BitrixItem.objects.filter(missing_since__isnull=False)
     assert [row.code for row in missing] == ["lead.b"]
-    assert store(BitrixItem, owner, "field", both, now=NOW, prefix="lead.").returned == (both[1],)
+    assert store(Part("field", lead, "lead."), Part("field", deal, "deal.")) == Change(total=3, returned=(lead[1],))
     assert not missing.all().exists()
-    again = store(BitrixItem, owner, "field", [Entry("deal.a", "А" * 300)], now=NOW, prefix="deal.")
-    assert again == Change(total=1)
+    with django_assert_max_num_queries(1):
+        again = store(Part("field", lead, "lead."), Part("field", deal, "deal."))
+    assert again == Change(total=3)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,15 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one complete answer tells: all entries of a kind, or those whose code begins with `prefix`."""
+
+    kind: str
+    entries: tuple[Entry, ...]
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
 class Known:
     """An entry as it is stored; `is_missing`: an earlier complete answer did not hold it."""
 
