@@ -65,10 +65,13 @@ def count_days(reader: Reader) -> None:
     """
     credential, now = reader.credential, timezone.now()
     today, first = now.astimezone(credential.zone).date(), credential.created_at.astimezone(credential.zone).date()
-    for back in range(DAYS_BACK + 1):
-        day = today - timedelta(days=back)
-        if day >= first:
-            _count_day(reader, day, now)
+    days = [today - timedelta(days=back) for back in range(DAYS_BACK + 1)]
+    told = credential.day_counts.filter(day__in=days).values_list("day", "kind", "counted_at")
+    settled = {(day, kind) for day, kind, at in told if at >= day_bounds(credential, day)[1] + SETTLED_AFTER}
+    for day in days:
+        for kind in KINDS:
+            if day >= first and (day, kind) not in settled:
+                _count_day(reader, day, kind, now)
 
 
 def day_bounds(credential: Credential, day: date) -> tuple[datetime, datetime]:
@@ -78,21 +81,18 @@ def day_bounds(credential: Credential, day: date) -> tuple[datetime, datetime]:
     return since, till
 
 
-def _count_day(reader: Reader, day: date, now: datetime) -> None:
+def _count_day(reader: Reader, day: date, kind: str, now: datetime) -> None:
     credential = reader.credential
     since, till = day_bounds(credential, day)
-    settled = set(
-        credential.day_counts.filter(day=day, counted_at__gte=till + SETTLED_AFTER).values_list("kind", flat=True)
-    )
-    for kind in KINDS:
-        if kind in settled:
-            continue
-        window = {"since": max(since, credential.created_at), "till": till - timedelta(seconds=1)}
-        number = uis_methods.count(reader.uis(), _METHODS[kind], **window)
-        if number is not None:
-            DayCount.objects.update_or_create(
-                credential=credential, kind=kind, day=day, defaults={"in_uis": number, "counted_at": now}
-            )
+    window = {"since": max(since, credential.created_at), "till": till - timedelta(seconds=1)}
+    number = uis_methods.count(reader.uis, _METHODS[kind], **window)
+    if number is not None:
+        DayCount.objects.bulk_create(
+            [DayCount(credential=credential, kind=kind, day=day, in_uis=number, counted_at=now)],
+            update_conflicts=True,
+            unique_fields=["credential", "kind", "day"],
+            update_fields=["in_uis", "counted_at"],
+        )
 
 
 def _count_states(credential: Credential, since: date, till: date) -> dict[tuple[date, str], Counter[str]]:

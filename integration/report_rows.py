@@ -7,9 +7,10 @@ the rest.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,17 +35,17 @@ Many = Mapping[int, Sequence[Row]]
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads: the credential, what is done before every request (raise there to stop), and how long a part of a
-    window may be for the reports that are not read page by page."""
+    """Who reads: the credential, the token of its lane's lease if he has it, and how long a part of a window may be for
+    the reports that are not read page by page."""
 
     credential: Credential
-    before_request: Callable[[], None] = field(default=lambda: None)
+    token: str = field(default="", repr=False)
     part: timedelta = timedelta(days=1)
 
+    @cached_property
     def uis(self) -> Uis:
-        """Access to the account, for one request."""
-        self.before_request()
-        return Uis.of(self.credential)
+        """Access to the account. A request raises LeaseLost when the lease is somebody else's by now."""
+        return Uis.of(self.credential, self.token)
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Page:
 
 def read_calls(reader: Reader, *, since: datetime, till: datetime) -> Page:
     """Read the earliest calls of a window, with their legs. Raises UisError."""
-    rows = uis_methods.calls_report(reader.uis(), since=since, till=till, first=PAGE_CALLS)
+    rows = uis_methods.calls_report(reader.uis, since=since, till=till, first=PAGE_CALLS)
     taken, ongoing = take_calls(reader, rows)
     starts = [_moment(reader, row, "start_time", since) for row in rows]
     is_last = len(rows) < PAGE_CALLS
@@ -86,7 +87,7 @@ def read_calls(reader: Reader, *, since: datetime, till: datetime) -> Page:
 def read_chats(reader: Reader, *, since: datetime, till: datetime) -> Page:
     """Read the chats of the first part of a window, with their messages. Raises UisError."""
     until = min(till, since + reader.part)
-    rows = uis_methods.chats_report(reader.uis(), since=since, till=until)
+    rows = uis_methods.chats_report(reader.uis, since=since, till=until)
     if rows is None:
         return Page(Taken(), is_available=False)
     taken, open_ = take_chats(reader, rows)
@@ -97,7 +98,7 @@ def read_chats(reader: Reader, *, since: datetime, till: datetime) -> Page:
 def read_requests(reader: Reader, *, since: datetime, till: datetime) -> Page:
     """Read the requests of the first part of a window. Raises UisError."""
     until = min(till, since + reader.part)
-    rows = uis_methods.offline_messages_report(reader.uis(), since=since, till=until)
+    rows = uis_methods.offline_messages_report(reader.uis, since=since, till=until)
     if rows is None:
         return Page(Taken(), is_available=False)
     taken, _open = take_requests(reader, rows)
@@ -224,11 +225,10 @@ def _legs(reader: Reader, rows: Sequence[Row]) -> Many:
     """The legs of these calls, by call."""
     legs, now = defaultdict[int, list[Row]](list), timezone.now()
     for part in _parts(rows, IDS_AT_ONCE):
-        uis = reader.uis()
         since = min(_moment(reader, row, "start_time", now) for row in part)
         till = max(_moment(reader, row, "finish_time", now) for row in part)
         ids = [int(row["id"]) for row in part]
-        for leg in uis_methods.call_legs_report(uis, since=since, till=till, session_ids=ids):
+        for leg in uis_methods.call_legs_report(reader.uis, since=since, till=till, session_ids=ids):
             legs[whole_number(leg, "call_session_id") or 0].append(leg)
     return legs
 
@@ -237,7 +237,7 @@ def _messages(reader: Reader, ids: Sequence[int]) -> Many:
     """The messages of these chats, by chat."""
     messages = defaultdict[int, list[Row]](list)
     for part in _parts(ids, IDS_AT_ONCE):
-        for message in uis_methods.chat_messages_report(reader.uis(), chat_ids=part) or ():
+        for message in uis_methods.chat_messages_report(reader.uis, chat_ids=part) or ():
             messages[whole_number(message, "chat_id") or 0].append(message)
     return messages
 

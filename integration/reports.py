@@ -6,16 +6,17 @@
     requests
     days       how many there were by UIS's own count, per day
 
-Each is a row of `ReportCursor` with the moment of its next turn; a round takes one turn of one of them. What waits is
+Each is a row of `ReportCursor` with the moment of its next turn; a round takes the turns that are due. What waits is
 read from the rows themselves, so a turn may be missed, repeated or killed: the next one finds the same. The portal is
 not touched here, and a slow UIS holds nothing but its own account's reports.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from integration import account_alerts, completeness, lanes, uis_methods
@@ -52,6 +53,7 @@ LONGEST_CHAT = timedelta(days=8)
 AROUND_START = timedelta(hours=1)
 
 PART_BY_COMMAND = timedelta(days=14)
+ROUND_SECONDS = 5.0
 
 CLAIM = timedelta(minutes=1)
 HOLD_REST = timedelta(minutes=5)
@@ -70,18 +72,18 @@ READERS: Mapping[str, Callable[..., Page]] = {
 def due_credentials(now: datetime, credential_id: int | None) -> set[int]:
     """The credentials with a poll whose turn has come; with `credential_id` only whether that one is among them.
 
-    A credential that was never polled, however it was made, gets its lane and its cursors here.
+    A credential that was never polled, however it was made, gets its lane and its cursors by the look at all.
     """
     credentials = Credential.objects.filter(portal__isnull=False, portal__uninstalled_at__isnull=True)
     credentials = credentials.exclude(uis_key="")
+    turns = ReportCursor.objects.filter(next_at__lte=now, credential__in=credentials)
     if credential_id is not None:
-        credentials = credentials.filter(pk=credential_id)
+        is_awaited = Exists(awaited(now).filter(credential=OuterRef("credential")))
+        its = turns.filter(~Q(kind=Kind.AWAITED) | is_awaited, credential=credential_id)
+        return set(its.values_list("credential_id", flat=True))
     for credential in credentials.filter(report_cursors__isnull=True):
         begin(credential)
-    turns = ReportCursor.objects.filter(next_at__lte=now, credential__in=credentials)
     due = set(turns.exclude(kind=Kind.AWAITED).values_list("credential_id", flat=True))
-    if credential_id in due:
-        return due
     rested = turns.filter(kind=Kind.AWAITED).values("credential")
     return due | set(awaited(now).filter(credential__in=rested).order_by().values_list("credential_id", flat=True))
 
@@ -112,37 +114,36 @@ def troubles(credential: Credential) -> list[str]:
 
 
 def uis_round(lane: Lane) -> None:
-    """Take one turn: of the polls that are due the most urgent one.
+    """Take the turns of the polls that are due, the most urgent first, for some seconds.
 
     1. The turn is claimed for a minute, so that a poll that kills its worker is not repeated at once.
     2. The poll asks UIS and stores what is new. Killed here: the cursor stands where it stood, what is stored stays.
     3. The cursor moves on. A refusal that concerns this poll alone lets this poll rest, any other one the lane.
     """
-    now = timezone.now()
+    until = time.monotonic() + ROUND_SECONDS
     credential = Credential.objects.select_related("portal").get(pk=int(lane.name.split(":")[1]))
-    cursor = next(_due_cursors(credential, now), None)
-    if cursor is None:
-        return
-    ReportCursor.objects.filter(pk=cursor.pk).update(next_at=now + CLAIM)
-    reader = Reader(credential, lambda: lanes.hold(lane))
-    try:
-        _turn(reader, cursor)
-        cursor.error, cursor.code, cursor.failing_since = "", "", None
-    except lanes.LeaseLost:
-        return
-    except UisError as error:
-        _fail(cursor, lane.name, error)
-    else:
-        _settle(lane, credential)
-    cursor.save(update_fields=["since", "next_at", "read_at", "error", "code", "failing_since"])
+    reader = Reader(credential, lane.lease_token)
+    cursors = {cursor.kind: cursor for cursor in credential.report_cursors.all()}
+    for cursor in _due_cursors(credential, cursors, timezone.now()):
+        ReportCursor.objects.filter(pk=cursor.pk).update(next_at=timezone.now() + CLAIM)
+        try:
+            _turn(reader, cursor)
+        except UisError as error:
+            is_over = _fail(cursor, lane.name, error)
+        else:
+            is_over = time.monotonic() > until
+            cursor.error, cursor.code, cursor.failing_since = "", "", None
+            _settle(lane, cursors.values())
+        cursor.save(update_fields=["since", "next_at", "read_at", "error", "code", "failing_since"])
+        if is_over:
+            return
 
 
-def _due_cursors(credential: Credential, now: datetime) -> Iterator[ReportCursor]:
+def _due_cursors(credential: Credential, cursors: Mapping[str, ReportCursor], now: datetime) -> Iterator[ReportCursor]:
     """The cursors whose turn it is, the most urgent first."""
-    turns = {cursor.kind: cursor for cursor in credential.report_cursors.filter(next_at__lte=now)}
-    for kind in Kind:
-        if kind in turns and (kind != Kind.AWAITED or awaited(now).filter(credential=credential).exists()):
-            yield turns[kind]
+    for kind in [kind for kind in Kind if kind in cursors and cursors[kind].next_at <= now]:
+        if kind != Kind.AWAITED or awaited(now).filter(credential=credential).exists():
+            yield cursors[kind]
 
 
 def _turn(reader: Reader, cursor: ReportCursor) -> None:
@@ -169,21 +170,22 @@ def _move(cursor: ReportCursor, page: Page, credential: Credential, now: datetim
     cursor.read_at, cursor.next_at = now, now + EVERY
     if cursor.kind == Kind.CALLS:
         waiting = Communication.objects.filter(credential=credential, report_at__isnull=False)
-        _stop_waiting(waiting, now)
-        if waiting.filter(kind="call").exists():
+        if waiting.exists() and _wait_on(waiting, now).filter(kind="call").exists():
             cursor.next_at = now + EVERY_WHILE_AWAITED
 
 
-def _stop_waiting(waiting: "QuerySet[Communication]", now: datetime) -> None:
-    """Nobody waits for a report that has come, nor for one that will not come. A chat may go on for days, and so long
-    may an operator leave a request alone."""
+def _wait_on(waiting: "QuerySet[Communication]", now: datetime) -> "QuerySet[Communication]":
+    """Those that are still waited for: not what has come, nor what will not come. A chat may go on for days, and so
+    long may an operator leave a request alone."""
     is_call_in_vain = Q(facts__has_key="report") | Q(started_at__lt=now - 2 * AWAITED_FOR)
     is_in_vain = Q(is_call_in_vain, kind="call") | Q(started_at__lt=now - LONGEST_CHAT)
     update_alike(waiting.filter(is_in_vain), report_at=None)
+    return waiting.all()
 
 
-def _fail(cursor: ReportCursor, name: str, error: UisError) -> None:
-    """A poll brought nothing: note what helps, and let it rest, or the whole lane where all polls would fail."""
+def _fail(cursor: ReportCursor, name: str, error: UisError) -> bool:
+    """A poll brought nothing: note what helps, and let it rest, or the whole lane where all polls would fail. Say
+    whether the lane rests."""
     now, instruction = timezone.now(), str(error.instruction)
     cursor.code, cursor.failing_since = error.mnemonic[:60], cursor.failing_since or now
     cursor.error = instruction[: ReportCursor._meta.get_field("error").max_length]
@@ -196,14 +198,18 @@ def _fail(cursor: ReportCursor, name: str, error: UisError) -> None:
         lanes.pause(name, reason=instruction)
     else:
         cursor.next_at = now + EVERY
+        return False
+    return True
 
 
-def _settle(lane: Lane, credential: Credential) -> None:
+def _settle(lane: Lane, cursors: Iterable[ReportCursor]) -> None:
     """Note a turn without failure: what ailed the whole account is over. The rest that the last answer asked for, its
     points being gone, stays."""
-    ailing = credential.report_cursors.filter(code__in=ACCOUNT_CODES)
-    ailing.update(error="", code="", failing_since=None)
-    if not Lane.objects.filter(pk=lane.pk, paused_until__gt=timezone.now()).exists():
+    for cursor in cursors:
+        if cursor.code in ACCOUNT_CODES:
+            cursor.error, cursor.code, cursor.failing_since = "", "", None
+            cursor.save(update_fields=["error", "code", "failing_since"])
+    if lane.is_troubled and not Lane.objects.filter(pk=lane.pk, paused_until__gt=timezone.now()).exists():
         lanes.settle(lane)
 
 
@@ -242,7 +248,7 @@ def _poll(reader: Reader, kind: str, waiting: Sequence[Communication], now: date
     nobody waits for it any more."""
     ids, since = [int(one.uis_id) for one in waiting], min(one.started_at for one in waiting) - AROUND_START
     ask, take = _REPORTS[kind]
-    rows = ask(reader.uis(), since=since, till=now, ids=ids)
+    rows = ask(reader.uis, since=since, till=now, ids=ids)
     if rows is None:
         update_alike(Communication.objects.filter(pk__in=[one.pk for one in waiting]), report_at=None)
         return

@@ -47,18 +47,20 @@ class Answer:
 
 @dataclass(frozen=True)
 class Uis:
-    """Access to one UIS account. `lane` names the row that keeps its points; "" for a key that is only being tried."""
+    """Access to one UIS account. `lane` names the row that keeps its points; "" for a key that is only being tried.
+    `token` is that of its lease, if the caller has it: every poll prolongs it."""
 
     brand: str
     key: str = field(repr=False)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Moscow"))
     lane: str = ""
+    token: str = field(default="", repr=False)
 
     @classmethod
-    def of(cls, credential: Credential) -> "Uis":
+    def of(cls, credential: Credential, token: str = "") -> "Uis":
         """Access by a credential, saved or not."""
         lane = f"uis:{credential.pk}" if credential.pk else ""
-        return cls(credential.brand, credential.uis_key, credential.zone, lane)
+        return cls(credential.brand, credential.uis_key, credential.zone, lane, token)
 
     def address(self, api: Api) -> str:
         """Where requests go: the host of the brand, unless the settings name one address for all."""
@@ -70,10 +72,10 @@ class Uis:
     def ask(self, method: str, params: Mapping[str, Any], *, api: Api = Api.DATA, is_urgent: bool = False) -> Answer:
         """Send one request. A poll is not sent while the points are known to be gone, unless it `is_urgent`.
 
-        Raises UisError.
+        Raises UisError, and LeaseLost when the lease is not the caller's any more.
         """
         is_counted = api is Api.DATA and bool(self.lane)
-        if is_counted and not is_urgent and (until := uis_points.take(self.lane)):
+        if is_counted and not is_urgent and (until := uis_points.take(self.lane, self.token)):
             raise make_error("limit_exceeded", "points are gone", method=method, retry_at=until)
         envelope = {"jsonrpc": "2.0", "id": "1", "method": method, "params": {"access_token": self.key, **params}}
         try:

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F, Q
+from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from integration import lanes
 from integration.events import whole_number
 from integration.models import Lane
 
@@ -24,12 +26,22 @@ UNNAMED = timedelta(minutes=1)
 """How long polls rest when UIS refuses without naming a moment: a new minute has new points, and else it says so."""
 
 
-def take(lane: str) -> datetime | None:
-    """Take one point for a poll: None when it may be sent, else the moment when points are back."""
-    known = Lane.objects.filter(name=lane, bucket_at__gt=timezone.now())
-    if known.filter(bucket_level__gte=1).update(bucket_level=F("bucket_level") - 1):
+def take(lane: str, token: str = "") -> datetime | None:
+    """Take one point for a poll: None when it may be sent, else the moment when points are back.
+
+    With the token of a lease the same statement prolongs the lease: who has lost it sends nothing any more. Raises
+    LeaseLost.
+    """
+    now = timezone.now()
+    row = Lane.objects.filter(name=lane, **({"lease_token": token} if token else {}))
+    may_ask = Q(bucket_level__gte=1) | Q(bucket_at__isnull=True) | Q(bucket_at__lte=now)
+    held = {"lease_until": now + lanes.LEASE} if token else {}
+    if row.filter(may_ask).update(bucket_level=Greatest(F("bucket_level") - 1, 0.0), **held):
         return None
-    return known.values_list("bucket_at", flat=True).first()
+    known = row.values_list("bucket_at", flat=True)
+    if token and not known:
+        raise lanes.LeaseLost
+    return known.first()
 
 
 def note(lane: str, limits: Mapping[str, Any]) -> None:
@@ -57,9 +69,9 @@ def _left(limits: Mapping[str, Any], span: str) -> tuple[int, int] | None:
 
 
 def _write(lane: str, level: int, until: datetime) -> None:
-    Lane.objects.get_or_create(name=lane)
-    row = Lane.objects.filter(name=lane)
-    row.update(bucket_level=level, bucket_at=until)
+    row, points = Lane.objects.filter(name=lane), {"bucket_level": level, "bucket_at": until}
+    if not row.update(**points):
+        Lane.objects.get_or_create(name=lane, defaults=points)
     if level < 1:
         row.filter(Q(paused_until__isnull=True) | Q(paused_until__lt=until)).update(
             paused_until=until, pause_reason=_("баллы API UIS исчерпаны")

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from crm_bitrix import lane
 from crm_bitrix.clients import Client
-from integration import lanes, reports
+from integration import lanes, reports, uis_points
 from integration.events import BadPayload, RawEvent
 from integration.models import InboxEvent, Lane, ReportCursor, State
 from integration.rules.facts import FACTS, Moment, StreamKind
@@ -282,6 +283,7 @@ def test_in_whatever_order_and_however_often_rows_and_notifications_come_the_fac
     assert known(read_call(mixed)) == known(read_call(straight))
 
 
+@settings(deadline=None)
 @given(st.permutations(range(10)))
 def test_with_the_report_the_end_does_not_depend_on_which_notifications_were_lost(order):
     told = story()
@@ -492,13 +494,38 @@ def test_a_quiet_account_is_asked_four_times_an_hour_per_report_and_hourly_for_i
 
 
 @in_database
+def test_the_polls_of_a_quiet_account_share_one_drain_and_few_statements(
+    product: Product, django_assert_max_num_queries: Any
+):
+    settle(product)
+    product.clock.shift(timedelta(minutes=15))
+    with django_assert_max_num_queries(30):
+        lane.drain(product.credential.channel)
+    methods = [one["method"] for one in product.sandbox.uis.requests]
+    assert methods == ["get.calls_report", "get.chats_report", "get.offline_messages_report"]
+
+
+@in_database
+def test_each_request_prolongs_the_lease(product: Product):
+    settle(product)
+    taken = lanes.acquire(product.credential.channel)
+    product.clock.shift(timedelta(seconds=40))
+    assert uis_points.take(taken.name, taken.lease_token) is None
+    assert uis_lane(product).lease_until == reports.timezone.now() + lanes.LEASE
+    lanes.release(taken)
+    with pytest.raises(lanes.LeaseLost):
+        uis_points.take(taken.name, taken.lease_token)
+
+
+@in_database
 def test_a_drain_whose_lease_was_taken_stores_nothing_and_asks_nothing(product: Product):
     settle(product)
     product.clock.shift(timedelta(minutes=16))
     name = product.credential.channel
     taken = lanes.acquire(name)
     taken.lease_token = "somebody else's"
-    reports.uis_round(taken)
+    with pytest.raises(lanes.LeaseLost):
+        reports.uis_round(taken)
     assert product.sandbox.uis.requests == []
     lanes.release(uis_lane(product))
     product.pass_time(120)
