@@ -21,7 +21,16 @@ def is_side(lane: str) -> bool:
 
 
 def room() -> int:
-    """How many more drains of side lanes may be asked for; those that were asked for a moment ago count."""
+    """How many more drains of side lanes may be asked for; those that were asked for a moment ago count.
+
+    A synchronisation that waits keeps a place: as each lane that is drained rings another, it would never find one.
+    """
+    free = room_for_syncs()
+    return free - 1 if free > 0 and _is_sync_waiting() else free
+
+
+def room_for_syncs() -> int:
+    """How many more synchronisations may be asked for."""
     now = timezone.now()
     return _limit() - _side_lanes(now, asked=True).count() - _syncs(now)
 
@@ -41,6 +50,12 @@ def _side_lanes(now: datetime, *, asked: bool) -> "QuerySet[Lane]":
     if asked:
         busy |= Q(rung_at__gt=now - lanes.RING_AGAIN)
     return Lane.objects.filter(busy).filter(Q(name__endswith=":bulk") | Q(name__startswith="uis:"))
+
+
+def _is_sync_waiting() -> bool:
+    now = timezone.now()
+    waiting = SyncRun.objects.filter(state=SyncRun.State.RUNNING, due_at__lte=now)
+    return waiting.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now)).exists()
 
 
 def _syncs(now: datetime) -> int:

@@ -51,6 +51,12 @@ def start(portal: Portal, by: str) -> SyncRun:
 
     Raises AlreadyRunning.
     """
+    run = _begin(portal, by)
+    transaction.on_commit(lambda: _ring(run.pk))
+    return run
+
+
+def _begin(portal: Portal, by: str) -> SyncRun:
     run = SyncRun(portal=portal, started_by=by[:200], stages=stages_of(portal), due_at=timezone.now())
     try:
         with transaction.atomic():
@@ -60,7 +66,6 @@ def start(portal: Portal, by: str) -> SyncRun:
         if running is None:
             raise
         raise AlreadyRunning(running) from error
-    transaction.on_commit(lambda: _ring(run.pk))
     return run
 
 
@@ -213,21 +218,19 @@ def due_syncs(now: datetime) -> QuerySet[Portal]:
 def ring_due() -> None:
     """Start what is due by schedule and go on with what was broken off; called by every tick.
 
-    Not more than the workers bear: one of them always stays free for calls.
+    Not more than the workers bear: one of them always stays free for calls. Where there is no room, one is begun all
+    the same: it keeps the next place that becomes free. Which ones is left to chance, so that each gets its turn.
     """
-    now = timezone.now()
-    running = SyncRun.objects.filter(state=State.RUNNING)
-    room = side_work.room()
-    if room <= 0:
-        return
-    waiting = list(running.filter(_free(now), due_at__lte=now).order_by("due_at").values_list("pk", flat=True)[:room])
-    for run_id in waiting:
-        _ring(run_id)
-    for portal in due_syncs(now).order_by("pk")[: room - len(waiting)]:
+    now, room = timezone.now(), max(0, side_work.room_for_syncs())
+    running = SyncRun.objects.filter(_free(now), state=State.RUNNING, due_at__lte=now).order_by("due_at")
+    waiting = list(running.values_list("pk", flat=True)[: max(1, room)])
+    for portal in due_syncs(now).order_by("?")[: max(1, room) - len(waiting)]:
         try:
-            start(portal, by="")
+            waiting.append(_begin(portal, by="").pk)
         except AlreadyRunning:
             continue
+    for run_id in waiting[:room]:
+        _ring(run_id)
 
 
 def _ring(run_id: int) -> None:

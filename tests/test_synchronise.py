@@ -9,9 +9,10 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from crm_bitrix import synchronise
+from crm_bitrix import side_work, synchronise
 from crm_bitrix.models import BitrixItem, RequestLog, SyncRun
-from integration.models import EmployeeLink, Portal, Stream, UisItem
+from integration import lanes
+from integration.models import EmployeeLink, Lane, Portal, Stream, UisItem
 from tests.conftest import Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -345,6 +346,26 @@ def test_the_schedule_starts_one_every_half_hour(product: Product, queued: list[
     synchronise.ring_due()
     assert SyncRun.objects.count() == 2
     assert not synchronise.due_syncs(timezone.now()).exists()
+
+
+def test_a_synchronisation_finds_its_place_however_many_side_lanes_are_due(
+    product: Product, queued: list[int], settings: Any
+):
+    settings.Q_WORKERS = 3
+    Lane.objects.create(name="b24:77:bulk"), Lane.objects.create(name="b24:78:bulk")
+    first, second = lanes.acquire("b24:77:bulk"), lanes.acquire("b24:78:bulk")
+    synchronise.ring_due()
+    synchronise.ring_due()
+    [run] = SyncRun.objects.all()
+    assert queued == []
+
+    lanes.release(first)
+    assert side_work.room() == 0
+    synchronise.ring_due()
+    assert queued == [run.pk]
+    synchronise.work(run.pk)
+    lanes.release(second)
+    assert side_work.room() == 2
 
 
 def test_a_run_whose_worker_died_goes_on_where_it_stood(product: Product, queued: list[int]):
