@@ -36,7 +36,7 @@ def look(credential: Credential, now: datetime) -> None:
 def _gaps(credential: Credential, figures: Sequence[DayFigures], now: datetime) -> Iterator[Trouble]:
     short = [one for one in figures if one.missing and _is_settled(credential, one, now)]
     if short:
-        detail = ", ".join(f"{one.day:%d.%m}: {one.received} / {one.in_uis}" for one in short)
+        detail = ", ".join(f"{one.day:%d.%m}: {one.told} / {one.in_uis}" for one in short)
         yield Trouble("gap", credential.portal, credential, detail=detail)
 
 

@@ -1,10 +1,10 @@
 """Proof that nothing was lost: per day of the account's zone, what UIS says it had and what became of it here."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
@@ -26,7 +26,7 @@ class DayFigures:
     """What became of the communications of one kind that began on one day.
 
     `in_uis` is UIS's own count, None when UIS has not been asked or does not have this kind. `received` is the sum of
-    the five figures after it.
+    the five figures after it; `told` those of them that UIS knows: a click that it never began is no call there.
     """
 
     day: date
@@ -38,11 +38,12 @@ class DayFigures:
     waiting: int
     withheld: int
     failed: int
+    told: int
 
     @property
     def missing(self) -> int:
         """How many UIS has and we have not; they come with the next reconciliation."""
-        return max(0, (self.in_uis or 0) - self.received)
+        return max(0, (self.in_uis or 0) - self.told)
 
     @property
     def is_complete(self) -> bool:
@@ -55,7 +56,7 @@ def figures(credential: Credential, *, since: date, till: date) -> list[DayFigur
     told = credential.day_counts.filter(day__range=(since, till)).values_list("day", "kind", "in_uis")
     in_uis = {(day, kind): number for day, kind, number in told}
     days = sorted(counts.keys() | in_uis.keys(), key=lambda key: (-key[0].toordinal(), KINDS.index(key[1])))
-    return [_figures(day, kind, in_uis.get((day, kind)), counts.get((day, kind), Counter())) for day, kind in days]
+    return [_figures(day, kind, in_uis.get((day, kind)), counts.get((day, kind), _Counts())) for day, kind in days]
 
 
 def count_days(reader: Reader) -> None:
@@ -95,7 +96,15 @@ def _count_day(reader: Reader, day: date, kind: str, now: datetime) -> None:
         )
 
 
-def _count_states(credential: Credential, since: date, till: date) -> dict[tuple[date, str], Counter[str]]:
+@dataclass
+class _Counts:
+    """Our communications of a kind on a day: how many in each state, and how many of them UIS knows."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    told: int = 0
+
+
+def _count_states(credential: Credential, since: date, till: date) -> dict[tuple[date, str], _Counts]:
     begin, end = day_bounds(credential, since)[0], day_bounds(credential, till)[1]
     rows = (
         Communication.objects.filter(
@@ -104,15 +113,18 @@ def _count_states(credential: Credential, since: date, till: date) -> dict[tuple
         .annotate(day=TruncDate("started_at", tzinfo=credential.zone))
         .order_by()
         .values_list("day", "kind", "state")
-        .annotate(number=Count("pk"))
+        .annotate(number=Count("pk"), told=Count("pk", filter=~Q(uis_id="")))
     )
-    counts: dict[tuple[date, str], Counter[str]] = {}
-    for day, kind, state, number in rows:
-        counts.setdefault((day, kind), Counter())[state] += number
+    counts: dict[tuple[date, str], _Counts] = {}
+    for day, kind, state, number, told in rows:
+        counted = counts.setdefault((day, kind), _Counts())
+        counted.states[state] += number
+        counted.told += told
     return counts
 
 
-def _figures(day: date, kind: str, in_uis: int | None, states: Counter[str]) -> DayFigures:
+def _figures(day: date, kind: str, in_uis: int | None, counts: _Counts) -> DayFigures:
+    states = counts.states
     return DayFigures(
         day=day,
         kind=kind,
@@ -123,4 +135,5 @@ def _figures(day: date, kind: str, in_uis: int | None, states: Counter[str]) -> 
         waiting=sum(states[state] for state in _WAITING),
         withheld=states[State.WITHHELD],
         failed=states[State.FAILED],
+        told=counts.told,
     )

@@ -255,7 +255,12 @@ def reported(product: Product, state: str, count: int, *, hours_ago: float = 1) 
     begin = timezone.now() - timedelta(hours=hours_ago)
     for _ in range(count):
         Communication.objects.create(
-            portal=product.portal, credential=product.credential, kind="call", state=state, started_at=begin
+            portal=product.portal,
+            credential=product.credential,
+            kind="call",
+            uis_id=str(Communication.objects.count() + 1),
+            state=state,
+            started_at=begin,
         )
 
 

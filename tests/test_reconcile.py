@@ -170,6 +170,24 @@ def test_polls_are_few_on_quiet_hours(product: Product):
     assert len(product.sandbox.uis.requests) - len(polls) <= 3 * 6
 
 
+def test_a_click_that_uis_never_began_makes_up_for_no_missing_call(product: Product):
+    lost, kept = live_through_downtime(product, hours=1, calls=2)
+    product.pass_time()
+    InboxEvent.objects.filter(communication__uis_id=lost.id).update(communication=None)
+    Communication.objects.filter(uis_id=lost.id).delete()
+    told = Communication.objects.get(uis_id=kept.id)
+    Communication.objects.create(
+        portal=told.portal,
+        credential=told.credential,
+        kind="call",
+        external_id="b24:1:click:1",
+        started_at=told.started_at,
+        state=State.FAILED,
+    )
+    [figures] = [one for one in completeness.figures(product.credential, **two_days(product)) if one.kind == "call"]
+    assert (figures.in_uis, figures.received, figures.told, figures.missing) == (2, 2, 1, 1)
+
+
 def test_the_figures_of_a_day_tell_what_became_of_it(product: Product):
     told = live_through_downtime(product, hours=1, calls=4)
     product.pass_time()
