@@ -8,7 +8,7 @@ from integration.admin.base import PortalFilter
 
 
 class _OneKindAdmin(CommunicationAdmin):
-    list_display = ["when", "client", "outcome", "short_reason", "crm", "responsible", "attempts", "portal_name"]
+    list_display = ["when", "client", "outcome", "short_reason", "crm", "responsible", "portal_name"]
     list_filter = ["state", "started_at", ("portal", PortalFilter)]
 
 

@@ -39,7 +39,7 @@ def mail(due: Iterable[Alert]) -> None:
             messages = [_message(alert, address, language) for address, language in _addresses(alert)]
             get_connection().send_messages(messages)
         except (OSError, smtplib.SMTPException):
-            log.exception("nobody could be written to about %s", alert)
+            log.exception("nobody could be written to about %s of %s", alert.code, alert.subject)
             return
         Alert.objects.filter(pk=alert.pk).update(mailed_at=timezone.now())
 

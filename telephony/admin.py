@@ -46,7 +46,7 @@ def say_records(page: admin.ModelAdmin, request: HttpRequest, count: int) -> Non
 class CallAdmin(CommunicationAdmin):
     list_display = [
         *("when", "client", "way", "outcome", "short_reason", "crm"),
-        *("responsible", "attempts", "portal_name"),
+        *("responsible", "portal_name"),
     ]
     list_filter = ["state", DirectionFilter, "started_at", ("portal", PortalFilter)]
     actions = ["process_again", "send_records_again"]
@@ -127,7 +127,7 @@ class RecordAdmin(PageAdmin):
 
 @admin.register(Dial)
 class DialAdmin(PhoneSearch, ReadOnlyAdmin):
-    list_display = ["about", "method", "how", "sent_at", "due_at", "until", "error", "portal_name"]
+    list_display = ["about", "method", "how", "sent_at", "until", "error", "portal_name"]
     list_filter = ["state", "until", ("communication__portal", PortalFilter)]
     list_select_related = ["communication__portal"]
     search_fields = ["=communication__uis_id", "communication__portal__domain"]

@@ -204,6 +204,27 @@ def test_a_viewer_may_look_and_not_act(world: Product):
     assert not Communication.objects.filter(due_at__isnull=False).exists()
 
 
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        ("ok", "успешно"),
+        ("busy: QUERY_LIMIT_EXCEEDED", "лимит запросов: QUERY_LIMIT_EXCEEDED"),
+        ("method busy: OPERATION_TIME_LIMIT", "исчерпано время метода: OPERATION_TIME_LIMIT"),
+        ("down: http status 502", "нет связи с порталом: http status 502"),
+    ],
+)
+def test_a_request_says_in_words_how_it_ended_and_is_found_by_that(
+    product: Product, staff: Client, status: str, shown: str
+):
+    RequestLog.objects.all().delete()
+    for each in ("ok", status):
+        row = RequestLog.objects.create(portal=product.portal, methods="crm.item.add", status=each, duration_ms=3)
+    assert shown in page_of(staff, RequestLog, row)
+    found = list_of(staff, RequestLog, status=status.partition(":")[0])
+    assert found.count('class="field-result"') == RequestLog.objects.filter(status=status).count()
+    assert shown in found
+
+
 # --- the journal ----------------------------------------------------------------------------------------------------
 
 

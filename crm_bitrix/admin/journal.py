@@ -47,7 +47,7 @@ class DirectionFilter(LookupFilter):
 @admin.register(Communication)
 class CommunicationAdmin(PageAdmin):
     list_display = [
-        *("when", "client", "what", "outcome", "short_reason", "crm", "responsible", "attempts", "portal_name"),
+        *("when", "client", "what", "outcome", "short_reason", "crm", "responsible", "portal_name"),
     ]
     list_filter = ["state", KindFilter, DirectionFilter, "started_at", ("portal", PortalFilter)]
     list_select_related = ["portal"]

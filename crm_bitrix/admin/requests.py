@@ -1,5 +1,6 @@
 """What went over the wire to portals, and what is known of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -10,12 +11,31 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm_bitrix.admin.journal import _ACTION_LOOKS, show_moment
+from crm_bitrix.errors import Cause
 from crm_bitrix.models import BitrixItem, CrmAction, RequestLog, SyncRun
 from integration.admin.base import LookupFilter, PageAdmin, PortalFilter, badge, link, row_url
 from integration.admin.dictionaries import GoneFilter, ItemAdmin
 from integration.admin.page import Page, Section, pretty
 from integration.admin.veil import client_names, veil_for
 from integration.models import Communication
+
+_WORDS: Mapping[str, Any] = {
+    "ok": gettext_lazy("успешно"),
+    Cause.BUSY: gettext_lazy("лимит запросов"),
+    Cause.METHOD_BUSY: gettext_lazy("исчерпано время метода"),
+    Cause.TOKEN: gettext_lazy("токен устарел"),
+    Cause.HOLD: gettext_lazy("нужно вмешательство"),
+    Cause.MOVED: gettext_lazy("портал переехал"),
+    Cause.DOWN: gettext_lazy("нет связи с порталом"),
+    Cause.UNKNOWN: gettext_lazy("исход неизвестен"),
+    Cause.REFUSED: gettext_lazy("отказ"),
+}
+
+
+def show_status(status: str) -> str:
+    """How a request ended, in words; what the portal said to it stays as it is."""
+    head, colon, said = status.partition(": ")
+    return f"{_WORDS.get(head, head)}{colon}{said}"
 
 
 class StatusFilter(LookupFilter):
@@ -24,12 +44,9 @@ class StatusFilter(LookupFilter):
     title = gettext_lazy("исход")
     parameter_name = "status"
     answers = {
-        "ok": (gettext_lazy("успешно"), Q(status="ok")),
+        "ok": (_WORDS["ok"], Q(status="ok")),
         "failed": (gettext_lazy("неуспешно"), ~Q(status="ok")),
-        "busy": (gettext_lazy("лимит запросов"), Q(status__startswith="busy")),
-        "unknown": (gettext_lazy("исход неизвестен"), Q(status__startswith="unknown")),
-        "refused": (gettext_lazy("отказ"), Q(status__startswith="refused")),
-        "hold": (gettext_lazy("нужно вмешательство"), Q(status__startswith="hold")),
+        **{cause.value: (_WORDS[cause], Q(status__startswith=f"{cause}:")) for cause in Cause},
     }
 
 
@@ -52,7 +69,7 @@ class RequestLogAdmin(OfPortalAdmin):
 
     @admin.display(description=gettext_lazy("исход"), ordering="status")
     def result(self, row: RequestLog) -> SafeString:
-        return badge(row.status, "good" if row.status == "ok" else "bad")
+        return badge(show_status(row.status), "good" if row.status == "ok" else "bad")
 
     def describe(self, request: HttpRequest, row: RequestLog) -> Page:
         veil = veil_for(request)
@@ -65,7 +82,9 @@ class RequestLogAdmin(OfPortalAdmin):
             (_("Подробности"), pretty(veil.value(row.detail)) if row.detail else ""),
         )
         look = "good" if row.status == "ok" else "bad"
-        return Page(_("Запрос к порталу"), veil.text(row.status), look, sections=(Section(_("Запрос"), rows),))
+        return Page(
+            _("Запрос к порталу"), veil.text(show_status(row.status)), look, sections=(Section(_("Запрос"), rows),)
+        )
 
 
 @admin.register(CrmAction)

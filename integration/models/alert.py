@@ -45,7 +45,7 @@ class Alert(models.Model):
         indexes = [models.Index(fields=["portal", "-since"], name="alert_of_portal")]
 
     def __str__(self) -> str:
-        return f"{self.subject}: {self.code}"
+        return str(self.title)
 
     @property
     def cause(self) -> Cause:
