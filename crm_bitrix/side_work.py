@@ -25,20 +25,23 @@ def room() -> int:
 
     A synchronisation that waits keeps a place: as each lane that is drained rings another, it would never find one.
     """
-    free = room_for_syncs()
-    return free - 1 if free > 0 and _is_sync_waiting() else free
+    now = timezone.now()
+    at_work, waiting = _syncs(now)
+    return _limit() - _side_lanes(now, asked=True).count() - at_work - min(1, waiting)
 
 
 def room_for_syncs() -> int:
     """How many more synchronisations may be asked for."""
     now = timezone.now()
-    return _limit() - _side_lanes(now, asked=True).count() - _syncs(now)
+    at_work, _waiting = _syncs(now)
+    return _limit() - _side_lanes(now, asked=True).count() - at_work
 
 
 def is_too_many() -> bool:
     """Say whether more side work is under way than the workers bear, that of the caller included."""
     now = timezone.now()
-    return _side_lanes(now, asked=False).count() + _syncs(now) > _limit()
+    at_work, _waiting = _syncs(now)
+    return _side_lanes(now, asked=False).count() + at_work > _limit()
 
 
 def _limit() -> int:
@@ -52,11 +55,9 @@ def _side_lanes(now: datetime, *, asked: bool) -> "QuerySet[Lane]":
     return Lane.objects.filter(busy).filter(Q(name__endswith=":bulk") | Q(name__startswith="uis:"))
 
 
-def _is_sync_waiting() -> bool:
-    now = timezone.now()
-    waiting = SyncRun.objects.filter(state=SyncRun.State.RUNNING, due_at__lte=now)
-    return waiting.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now)).exists()
-
-
-def _syncs(now: datetime) -> int:
-    return SyncRun.objects.filter(state=SyncRun.State.RUNNING, lease_until__gt=now).count()
+def _syncs(now: datetime) -> tuple[int, int]:
+    """How many synchronisations are under way, and how many wait for a worker."""
+    running = list(SyncRun.objects.filter(state=SyncRun.State.RUNNING).values_list("lease_until", "due_at"))
+    at_work = [lease for lease, _due in running if lease and lease > now]
+    waiting = [due for lease, due in running if due <= now and not (lease and lease > now)]
+    return len(at_work), len(waiting)
