@@ -199,8 +199,9 @@ def show_commands(commands: Iterable[Action], veil: Veil) -> list[Done]:
 
 
 def action_title(method: str, creates: str = "") -> str:
-    """A change in the portal in words."""
-    return str(_OBJECTS.get(creates) or _METHODS.get(method, method))
+    """A change in the portal in words; what the portal had made by itself is changed, not created."""
+    made = _OBJECTS.get(creates) if method == "crm.item.add" else None
+    return str(made or _METHODS.get(method, method))
 
 
 def show_events(row: Communication) -> list[dict[str, Any]]:

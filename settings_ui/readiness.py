@@ -172,5 +172,5 @@ def last_call(portal: Portal) -> tuple[Finding, ...]:
     ]
     for record in call.records.order_by("pk").defer("link"):
         look = GOOD if record.state == "done" else BAD if record.state == "failed" else WAIT
-        steps.append(Finding(_("Запись разговора"), look, record.error or record.get_state_display()))
+        steps.append(Finding(_("Запись разговора"), look, show_reason(record.error) or record.get_state_display()))
     return tuple(steps)

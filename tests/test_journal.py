@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
+from django.utils.translation import override
 from rest_framework.authtoken.models import Token
 
 from crm_bitrix.models import CrmAction
@@ -13,7 +14,9 @@ from integration.models import Communication, Credential, InboxEvent, Portal, St
 from integration.retention import OUTDATED
 from settings_ui import journal
 from settings_ui.journal_days import Day, add_up, draw
+from settings_ui.journal_words import action_title
 from settings_ui.models import FrameSession, Resend, Reveal
+from settings_ui.readiness import last_call
 from tests.conftest import set_filter
 from tests.frame_posts import ancestors, open_frame, token_of
 
@@ -419,3 +422,16 @@ def test_cursor_is_read_as_it_is_written(product):
     page = journal.read_page(Communication.objects.all(), size=2)
     assert [row.pk for row in page.rows] == [rows[2].pk, rows[1].pk]
     assert [row.pk for row in journal.read_page(Communication.objects.all(), cursor=page.cursor).rows] == [rows[0].pk]
+
+
+def test_what_the_portal_has_made_by_itself_is_changed_not_created():
+    titles = [str(action_title(method, "lead")) for method in ("crm.item.add", "crm.item.update")]
+    assert titles == ["Создать лид", "Изменить объект"]
+
+
+def test_why_a_recording_was_not_taken_is_said_in_the_language_of_the_reader(product):
+    [call] = make(product, state=State.DONE)
+    call.records.create(record_id="1", state="failed", error="портал не принял запись: ACCESS_DENIED")
+    with override("en"):
+        *_steps, record = last_call(product.portal)
+        assert record.text == "the portal did not take the recording: ACCESS_DENIED"
