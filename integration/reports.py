@@ -81,7 +81,7 @@ def due_credentials(now: datetime, credential_id: int | None) -> set[int]:
         is_awaited = Exists(awaited(now).filter(credential=OuterRef("credential")))
         its = turns.filter(~Q(kind=Kind.AWAITED) | is_awaited, credential=credential_id)
         return set(its.values_list("credential_id", flat=True))
-    for credential in credentials.filter(report_cursors__isnull=True):
+    for credential in credentials.exclude(Exists(ReportCursor.objects.filter(credential=OuterRef("pk")))):
         begin(credential)
     due = set(turns.exclude(kind=Kind.AWAITED).values_list("credential_id", flat=True))
     rested = turns.filter(kind=Kind.AWAITED).values("credential")

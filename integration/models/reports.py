@@ -36,7 +36,8 @@ class ReportCursor(models.Model):
         verbose_name = _("опрос отчётов UIS")
         verbose_name_plural = _("опросы отчётов UIS")
         constraints = [models.UniqueConstraint(fields=["credential", "kind"], name="one_cursor_of_a_kind")]
-        indexes = [models.Index(fields=["next_at"], name="report_cursor_next")]
+        # What is awaited is looked for among the communications: its cursors of all accounts would always be due.
+        indexes = [models.Index(fields=["next_at"], condition=~models.Q(kind="awaited"), name="report_cursor_due")]
 
     def __str__(self) -> str:
         return self.get_kind_display()
