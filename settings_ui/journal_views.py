@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from crm_bitrix.admin.journal import DIRECTIONS, KINDS
 from crm_bitrix.admin.people import user_names
 from crm_bitrix.verification import origin_of
-from integration import audit
+from integration import audit, retention
 from integration.admin.veil import Veil, client_names
 from integration.models import Communication, InboxEvent, Portal, State
 from integration.reasons import show_reason
@@ -52,6 +52,7 @@ def journal_page(request: FrameRequest) -> HttpResponse:
         "kinds": KINDS.items(),
         "directions": DIRECTIONS.items(),
         "failed": failed,
+        "kept_days": retention.days_of("journal"),
         "unreadable": _unreadable(portal) if not wanted.is_any else [],
         "unsupported": _unsupported(portal) if not wanted.is_any else [],
     }
@@ -155,9 +156,10 @@ def _records(row: Communication, veil: Veil) -> list[dict[str, Any]]:
     ]
 
 
-def _unreadable(portal: Portal) -> QuerySet[InboxEvent]:
-    """The newest events that nobody could read."""
-    return _lonely(portal).exclude(error__startswith=UNSUPPORTED)[:UNREADABLE]
+def _unreadable(portal: Portal) -> list[tuple[InboxEvent, str]]:
+    """The newest events that nobody could read, each with the reason."""
+    events = _lonely(portal).exclude(error__startswith=UNSUPPORTED)[:UNREADABLE]
+    return [(event, Veil().text(show_reason(event.error))) for event in events]
 
 
 def _unsupported(portal: Portal) -> QuerySet[InboxEvent]:

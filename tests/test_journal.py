@@ -207,8 +207,15 @@ def test_unreadable_notifications_are_told(product, admin):
     product.work()
     page = read(product, admin)
     assert "Не читается: 1 уведомление" in page
+    assert "не читается: 10 bytes that are neither a JSON object nor a form" in page
     assert "Не поддерживается: 1 уведомление" in page
     assert "channel_status_changed" in page
+
+
+def test_the_journal_says_for_how_long_it_is_kept(product, admin, settings):
+    assert "Обращения хранятся 90 дн." in read(product, admin)
+    settings.RETENTION_DAYS = {"journal": "60"}
+    assert "Обращения хранятся 60 дн." in read(product, admin)
 
 
 def test_what_was_withheld_for_too_long_is_called_out_of_date(product, admin):
