@@ -76,16 +76,17 @@ def due_credentials(now: datetime, credential_id: int | None) -> set[int]:
     """
     credentials = Credential.objects.filter(portal__isnull=False, portal__uninstalled_at__isnull=True)
     credentials = credentials.exclude(uis_key="")
-    turns = ReportCursor.objects.filter(next_at__lte=now, credential__in=credentials)
+    turns = ReportCursor.objects.filter(next_at__lte=now)
     if credential_id is not None:
         is_awaited = Exists(awaited(now).filter(credential=OuterRef("credential")))
-        its = turns.filter(~Q(kind=Kind.AWAITED) | is_awaited, credential=credential_id)
+        its = turns.filter(~Q(kind=Kind.AWAITED) | is_awaited, credential__in=credentials.filter(pk=credential_id))
         return set(its.values_list("credential_id", flat=True))
     for credential in credentials.exclude(Exists(ReportCursor.objects.filter(credential=OuterRef("pk")))):
         begin(credential)
     due = set(turns.exclude(kind=Kind.AWAITED).values_list("credential_id", flat=True))
     rested = turns.filter(kind=Kind.AWAITED).values("credential")
-    return due | set(awaited(now).filter(credential__in=rested).order_by().values_list("credential_id", flat=True))
+    due |= set(awaited(now).filter(credential__in=rested).order_by().values_list("credential_id", flat=True))
+    return set(credentials.filter(pk__in=due).values_list("pk", flat=True))
 
 
 def begin(credential: Credential) -> None:
