@@ -3,8 +3,10 @@
 Decisions and the lane store their reasons in Russian, as they are; whoever shows one translates it.
 """
 
+from collections.abc import Mapping
+
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from integration.fact_names import fact_name, operator_name
 from integration.retention import OUTDATED
@@ -77,6 +79,24 @@ REASONS = (
     gettext_noop("портал не подтвердил запись"),
 )
 
+_UNDONE: Mapping[str, object] = {
+    "lead": gettext_lazy("не создан лид"),
+    "deal": gettext_lazy("не создана сделка"),
+    "contact": gettext_lazy("не создан контакт"),
+    "activity": gettext_lazy("не создано дело"),
+    "register": gettext_lazy("звонок не зарегистрирован в Битрикс24"),
+    "card": gettext_lazy("карточка звонка не показана"),
+    "show": gettext_lazy("карточка звонка не показана"),
+    "hide": gettext_lazy("карточка звонка не убрана"),
+    "finish": gettext_lazy("звонок не завершён в Битрикс24"),
+    "correct": gettext_lazy("итог не записан в CRM"),
+    "late": gettext_lazy("дополнение не записано в CRM"),
+    "reported": gettext_lazy("дополнение не записано в CRM"),
+    "text": gettext_lazy("комментарий не записан"),
+    "transcript": gettext_lazy("переписка не записана"),
+}
+"""How the key of an action begins, without which a communication is not carried over → what was not done then."""
+
 
 def show_reason(reason: str) -> str:
     """A stored reason in the active language, as far as we have words for it."""
@@ -84,6 +104,9 @@ def show_reason(reason: str) -> str:
         return ""
     translated = _(reason)
     head, colon, rest = reason.partition(": ")
+    undone = _UNDONE.get(head.partition(":")[0].rstrip("0123456789"))
+    if colon and undone:
+        return f"{undone}: {show_reason(rest)}"
     if head == FILTERED:
         fact, _blank, question = rest.partition(" ")
         operator, _blank, value = question.partition(" ")
