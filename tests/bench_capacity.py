@@ -28,7 +28,7 @@ from tests.bench_figures import Figure
 
 PORTALS, QUICK_PORTALS = 10_000, 300
 SECONDS, QUICK_SECONDS = 20, 10
-BEFORE_SECONDS, LONGEST_AFTER_SECONDS = 15, 120
+BEFORE_SECONDS, LONGEST_AFTER_SECONDS = 10, 120
 """Simulated before the measuring begins: a call is told of, its report is asked for, its recording is transferred.
 And after it, until the last ones are, at most."""
 
