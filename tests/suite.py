@@ -146,8 +146,9 @@ def screenshots(place: Path, chosen: list[str]) -> Count:
 
 
 def spread() -> list[str]:
-    """Share the tests out among the processors, up to four."""
-    return ["-n", str(min(4, len(os.sched_getaffinity(0)))), "--dist", "worksteal"]
+    """Share the tests out among one process more than there are processors, up to four: half of the time a journey
+    waits for its database or its page."""
+    return ["-n", str(min(4, len(os.sched_getaffinity(0)) + 1)), "--dist", "worksteal"]
 
 
 def pytest(name: str, place: Path, arguments: list[str], environment: dict[str, str] | None = None) -> Count:
