@@ -74,7 +74,8 @@ def _uncertain(work: Work, unknown: Sequence[CrmAction]) -> _Ending:
 
 def _save(endings: Sequence[tuple[Work, _Ending]]) -> None:
     """Each only if nobody made it due anew meanwhile: then it will be decided again."""
-    update_each(Communication, [(_as_picked(work), _ended(work.communication, ending)) for work, ending in endings])
+    ended = [(_as_picked(work), _ended(work.communication, ending)) for work, ending in endings]
+    update_each(Communication, ended, lazy=True)
 
 
 def _as_picked(work: Work) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from integration.rules.observations import Observation
 from integration.tracing import trace_id
 
 AT_ONCE, IN_A_ROUND = 200, 2000
+LOOKED_AT = 20
 
 _Key = tuple[int, str, str]
 _Closed = tuple[InboxEvent, Communication | None, str]
@@ -232,9 +233,8 @@ def _close_together(closed: Sequence[_Closed]) -> None:
         event.communication_id, event.folded_at = communication.pk if communication else None, now
         event.error = error[:500]
     read = ("name", "communication_id", "folded_at", "error")
-    update_each(
-        InboxEvent, [({"id": event.pk}, {name: getattr(event, name) for name in read}) for event, _, _ in closed]
-    )
+    values = [({"id": event.pk}, {name: getattr(event, name) for name in read}) for event, _, _ in closed]
+    update_each(InboxEvent, values, lazy=True)
     for event, communication, error in closed:
         about = {"trace": trace_id(event.dedupe_key), "channel": event.channel, "event": event.name}
         log.info("read", extra=about | {"communication": communication.pk if communication else 0, "error": error})
@@ -242,9 +242,9 @@ def _close_together(closed: Sequence[_Closed]) -> None:
 
 def has_urgent(channels: Iterable[str]) -> bool:
     """Say whether one of the newest unread events of these channels is about a ringing phone."""
-    for event in _unread(channels).order_by("-id")[:20]:
+    for query, body in _unread(channels).order_by("-id").values_list("query", "body")[:LOOKED_AT]:
         try:
-            if read_notification(event.query, bytes(event.body)).name in URGENT_EVENTS:
+            if read_notification(query, bytes(body)).name in URGENT_EVENTS:
                 return True
         except BadPayload:
             continue

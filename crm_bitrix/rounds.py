@@ -214,7 +214,7 @@ def write(works: Sequence[Work]) -> None:
         if outdated:
             CrmAction.objects.filter(pk__in=outdated).delete()
         CrmAction.objects.bulk_create(row for change in changes for row in change.rows)
-        update_each(Communication, learned)
+        update_each(Communication, learned, lazy=True)
         for kind, planned in _by_kind(works).items():
             KINDS[kind].keep(planned)
     for change in changes:

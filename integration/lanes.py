@@ -5,19 +5,20 @@
     pause    lets a lane rest after a failure that is not a communication's own
     Bucket   the portal's allowance of requests, from which each request takes one
 
-A crash between any two of these costs time, never work: the lease runs out, the bell is rung again by `tick`.
+A crash between any two of these costs time, never work: the lease runs out, the bell is rung again by `tick`. So
+nobody waits for their commits (`integration.flushing`).
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from integration.flushing import lazily
 from integration.models import Lane
 
 LEASE = timedelta(seconds=45)
@@ -30,46 +31,64 @@ BULK_LEVEL, LIVE_LEVEL, RING_LEVEL, ROUTING_LEVEL = 25.0, 32.0, 40.0, 48.0
 by a question of UIS's that a caller waits for: who waits most impatiently finds room when the others do not."""
 
 
-def _free(now: datetime) -> Q:
-    return Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+_FREE = "(lease_until IS NULL OR lease_until < %s)"
+_AWAKE = "(paused_until IS NULL OR paused_until <= %s)"
+ASLEEP = f"{_FREE} AND {_AWAKE} AND (rung_at IS NULL OR rung_at < %s)"
+"""A lane that hears a bell; its values are those of `asleep_at`."""
 
-
-def _awake(now: datetime) -> Q:
-    return Q(paused_until__isnull=True) | Q(paused_until__lte=now)
-
-
-def _ringable(now: datetime) -> Q:
-    return _free(now) & _awake(now) & (Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_AGAIN))
-
-
-ASLEEP = (
-    "(l.lease_until IS NULL OR l.lease_until < %s) AND (l.paused_until IS NULL OR l.paused_until <= %s) "
-    "AND (l.rung_at IS NULL OR l.rung_at < %s)"
+_RING = f"UPDATE integration_lane SET rung_at = %s WHERE name = %s AND {ASLEEP}"  # noqa: S608 - made of constants
+_ACQUIRE = (
+    "UPDATE integration_lane SET lease_token = %s, lease_until = %s, rung_at = NULL "  # noqa: S608 - made of constants
+    f"WHERE name = %s AND {_FREE} AND {_AWAKE}"
 )
-"""`_ringable` for a look by bare SQL at a lane `l`; its values are those of `asleep_at`."""
+_HOLD = "UPDATE integration_lane SET lease_until = %s WHERE name = %s AND lease_token = %s"
+_RELEASE = "UPDATE integration_lane SET lease_token = '', lease_until = NULL WHERE name = %s AND lease_token = %s"
+_FILL = (
+    "UPDATE integration_lane SET bucket_level = %s, bucket_at = %s{prolonged} "
+    "WHERE name = %s AND bucket_level = %s AND (bucket_at IS NULL OR bucket_at = %s){held}"
+)
+_TAKE = _FILL.format(prolonged="", held="")
+_TAKE_AND_HOLD = _FILL.format(prolonged=", lease_until = %s", held=" AND lease_token = %s")
+
+
+def _claim(statement: str) -> str:
+    return statement if connection.in_atomic_block else lazily(statement)
+
+
+def _update(statement: str, *values: Any) -> bool:
+    """Carry out a claim; says whether it holds."""
+    with connection.cursor() as cursor:
+        cursor.execute(_claim(statement), [_adapted(value) for value in values])
+        return bool(cursor.rowcount)
+
+
+def _adapted(value: Any) -> Any:
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
 
 
 def asleep_at(now: datetime) -> list[Any]:
     """The values of `ASLEEP`."""
-    return [connection.ops.adapt_datetimefield_value(moment) for moment in (now, now, now - RING_AGAIN)]
+    return [_adapted(moment) for moment in (now, now, now - RING_AGAIN)]
 
 
 def ring(name: str) -> None:
     """Ask for a drain of this lane. Only for lanes that sleep; call it outside transactions (`on_commit`)."""
     now = timezone.now()
-    if Lane.objects.filter(_ringable(now), name=name).update(rung_at=now):
+    if _update(_RING, now, name, *asleep_at(now)):
         async_task("crm_bitrix.lane.drain", name)
 
 
-def quiet(names: Iterable[str]) -> list[str]:
+def quiet(names: Collection[str]) -> list[str]:
     """Those of the lanes that would hear a bell now."""
-    return list(Lane.objects.filter(_ringable(timezone.now()), name__in=list(names)).values_list("name", flat=True))
-
-
-_ACQUIRE = (
-    "UPDATE integration_lane SET lease_token = %s, lease_until = %s, rung_at = NULL WHERE name = %s "
-    "AND (lease_until IS NULL OR lease_until < %s) AND (paused_until IS NULL OR paused_until <= %s) RETURNING *"
-)
+    if not names:
+        return []
+    with connection.cursor() as cursor:
+        places = ", ".join(["%s"] * len(names))
+        cursor.execute(
+            f"SELECT name FROM integration_lane WHERE name IN ({places}) AND {ASLEEP}",  # noqa: S608 - made of constants
+            [*names, *asleep_at(timezone.now())],
+        )
+        return [name for (name,) in cursor.fetchall()]
 
 
 def acquire(name: str, *, is_paused_too: bool = False) -> Lane | None:
@@ -79,9 +98,9 @@ def acquire(name: str, *, is_paused_too: bool = False) -> Lane | None:
     """
     now = timezone.now()
     pause_over_by = now + LONGEST_PAUSE if is_paused_too else now
-    adapt = connection.ops.adapt_datetimefield_value
-    values = [secrets.token_hex(16), adapt(now + LEASE), name, adapt(now), adapt(pause_over_by)]
-    return next(iter(Lane.objects.raw(_ACQUIRE, values)), None)
+    values = [secrets.token_hex(16), now + LEASE, name, now, pause_over_by]
+    rows = Lane.objects.raw(f"{_claim(_ACQUIRE)} RETURNING *", [_adapted(value) for value in values])
+    return next(iter(rows), None)
 
 
 class LeaseLost(Exception):
@@ -90,14 +109,13 @@ class LeaseLost(Exception):
 
 def hold(lane: Lane) -> None:
     """Prolong the lease. Raises LeaseLost."""
-    held = Lane.objects.filter(name=lane.name, lease_token=lane.lease_token)
-    if not held.update(lease_until=timezone.now() + LEASE):
+    if not _update(_HOLD, timezone.now() + LEASE, lane.name, lane.lease_token):
         raise LeaseLost
 
 
 def release(lane: Lane) -> None:
     """Give the lease back."""
-    Lane.objects.filter(name=lane.name, lease_token=lane.lease_token).update(lease_token="", lease_until=None)
+    _update(_RELEASE, lane.name, lane.lease_token)
 
 
 def pause(name: str, *, reason: str, until: datetime | None = None, no_answer: bool = False) -> None:
@@ -162,14 +180,16 @@ class Bucket:
             filled = _leaked(row, now) + 1
             if filled > level:
                 return now + timedelta(seconds=(filled - level) / LEAK_PER_SECOND)
-            changes: dict[str, Any] = {"bucket_level": filled, "bucket_at": now}
-            unchanged = {"name": self.name, "bucket_level": row.bucket_level, "bucket_at": row.bucket_at}
-            if self.token:
-                changes["lease_until"], unchanged["lease_token"] = now + LEASE, self.token
-            if Lane.objects.filter(**unchanged).update(**changes):
+            if self._fill(row, filled, now):
                 row.bucket_level, row.bucket_at = filled, now
                 return None
             self._row = None
+
+    def _fill(self, row: Lane, filled: float, now: datetime) -> bool:
+        unchanged = (self.name, row.bucket_level, row.bucket_at)
+        if self.token:
+            return _update(_TAKE_AND_HOLD, filled, now, now + LEASE, *unchanged, self.token)
+        return _update(_TAKE, filled, now, *unchanged)
 
     def _known(self) -> Lane:
         if self._row is None:

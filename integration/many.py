@@ -9,14 +9,17 @@ from typing import Any
 
 from django.db import connection, models, transaction
 
+from integration.flushing import lazily
+
 Values = Mapping[str, Any]
 
 
-def update_each(model: type[models.Model], changes: Sequence[tuple[Values, Values]]) -> None:
+def update_each(model: type[models.Model], changes: Sequence[tuple[Values, Values]], *, lazy: bool = False) -> None:
     """Update rows, each by what it is to be found by, its id among that, and what it is to become: column attributes
     with their values, the same ones for all. A row that is not found is passed over.
 
-    Unlike `bulk_update`, whose statement grows with every row, a row costs as much here among many as alone.
+    Unlike `bulk_update`, whose statement grows with every row, a row costs as much here among many as alone. If it is
+    `lazy` nobody waits for the commit of the transaction that this belongs to (`integration.flushing`).
     """
     if not changes:
         return
@@ -33,8 +36,9 @@ def update_each(model: type[models.Model], changes: Sequence[tuple[Values, Value
         ]
         for old, new in sorted(changes, key=lambda change: change[0]["id"])
     ]
+    update = f'UPDATE "{table}" SET {written} WHERE {found}'  # noqa: S608 - names of columns
     with connection.cursor() as cursor:
-        cursor.executemany(f'UPDATE "{table}" SET {written} WHERE {found}', rows)  # noqa: S608 - names of columns
+        cursor.executemany(lazily(update) if lazy else update, rows)
 
 
 def update_alike(rows: models.QuerySet[Any], **values: Any) -> int:

@@ -1,14 +1,16 @@
 """Many rows at once: the same as one by one, and in the order of their ids."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from integration import lanes
 from integration.many import update_alike, update_each
-from integration.models import Communication, Credential, Portal
+from integration.models import Communication, Credential, Lane, Portal
 
 pytestmark = pytest.mark.django_db
 
@@ -22,6 +24,17 @@ def calls() -> list[Communication]:
         Communication(portal=portal, credential=credential, kind="call", uis_id=str(n), due_at=now) for n in range(3)
     ]
     return Communication.objects.bulk_create(rows)
+
+
+@pytest.fixture
+def flushing() -> Iterator[None]:
+    """Commits are waited for, as everywhere but in the suite's own server."""
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL lets a commit go unflushed")
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")
+        yield
+        cursor.execute("RESET synchronous_commit")
 
 
 def test_every_kind_of_value_is_stored_as_by_saving_it(calls: list[Communication]):
@@ -76,3 +89,29 @@ def test_rows_are_taken_in_the_order_of_their_ids(calls: list[Communication]):
     assert taken == sorted(one.pk for one in calls)
     assert update_alike(Communication.objects.order_by("-pk"), reason="y") == len(calls)
     assert set(Communication.objects.values_list("reason", flat=True)) == {"y"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lazy_commit_is_not_waited_for_and_the_next_one_is(flushing: None, calls: list[Communication]):
+    waits = []
+    for lazy in (True, False):
+        with transaction.atomic():
+            update_each(Communication, [({"id": one.pk}, {"reason": f"{lazy}"}) for one in calls], lazy=lazy)
+            waits.append(is_waited_for())
+    assert waits == [False, True]
+    assert set(Communication.objects.values_list("reason", flat=True)) == {"False"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_ledger_leaves_a_transaction_that_it_is_called_in_as_it_is(flushing: None):
+    Lane.objects.create(name="b24:1:live")
+    with transaction.atomic():
+        lanes.release(lanes.acquire("b24:1:live"))
+        assert is_waited_for()
+
+
+def is_waited_for() -> bool:
+    """Whether PostgreSQL will wait for the disk at the end of this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        return bool(cursor.fetchone() == ("on",))
