@@ -6,6 +6,7 @@ Source: https://apidocs.bitrix24.com/settings/how-to-call-rest-api/batch.html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -32,8 +33,14 @@ class BatchAnswer:
 
 def query(command: Command) -> str:
     """One command as `method?a=1&b[c]=2`: PHP's brackets, lists by index, yes/no as 1/0, None left out."""
-    pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in _flat(command.params))
+    pairs = "&".join(f"{_quoted(name)}={quote(value, safe='')}" for name, value in _flat(command.params))
     return f"{command.method}?{pairs}" if pairs else command.method
+
+
+@lru_cache(maxsize=1000)
+def _quoted(name: str) -> str:
+    """The name of a parameter: there are few, and every command repeats them."""
+    return quote(name, safe="")
 
 
 def _flat(value: Json, name: str = "") -> Iterable[tuple[str, str]]:

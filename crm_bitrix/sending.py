@@ -1,6 +1,7 @@
 """Sending actions and finding out what became of them: the only place where a portal is changed."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 
 from django.db import transaction
@@ -131,7 +132,7 @@ def save(portal: Portal, actions: Sequence[CrmAction], owners: Mapping[int, Comm
         for action in made
         for key in owners[action.communication_id].client_keys
     }
-    with transaction.atomic():
+    with transaction.atomic() if links else nullcontext():
         _save(actions)
         ClientLink.objects.bulk_create(
             links.values(),

@@ -2,11 +2,15 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
 
 MAX_WRITTEN_CHARACTERS = 64
+REMEMBERED = 2048
+"""Spellings whose numbers a process remembers: each event of a call tells the same few again."""
+
 HIDDEN = "***"
 
 _EXTENSION = re.compile(r"(?:доб|вн|ext|extension|x|#|;ext=|,)[\s.:]*\d{1,7}\Z", re.IGNORECASE)
@@ -15,6 +19,7 @@ _WRITTEN = re.compile(r"\+?[\d\s().\-/]*\d[\d\s().\-/]*")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−⁃", "-"))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def normalise_phone(text: str | int | None, country: str) -> str | None:
     """Read a phone number in any usual writing; E.164 with the plus (`+74951234567`), or None if it is no phone number.
 
