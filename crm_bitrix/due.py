@@ -1,11 +1,12 @@
 """Which portals have work for their live lanes."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from django.db import connection
 
 from crm_bitrix.models import CrmAction
-from integration.models import Communication, InboxEvent, Portal
+from integration.models import Communication, Credential, InboxEvent, Portal
 
 UNCERTAIN = timedelta(seconds=5)
 """How old an unknown outcome must be to be looked up: what the portal has done may not be found at once."""
@@ -29,16 +30,20 @@ def due_portals(now: datetime, portal_id: int | None) -> set[int]:
     """
     if portal_id is not None:
         return {portal_id} if _has_work(now, portal_id) else set()
-    portals = Portal.objects.filter(hold_reason="", uninstalled_at__isnull=True)
     unread = InboxEvent.objects.filter(folded_at__isnull=True).order_by()
-    channels = set(unread.values_list("channel", flat=True).distinct())
-    owners = portals.values_list("pk", "credentials__pk")
-    due = {portal for portal, credential in owners if {f"b24:{portal}", f"uis:{credential}"} & channels}
-    communications = Communication.objects.filter(portal__in=portals, due_at__lte=now).order_by()
+    channels = list(unread.values_list("channel", flat=True).distinct())
+    due = set(_owners(channels, "b24"))
+    due |= set(Credential.objects.filter(pk__in=_owners(channels, "uis")).values_list("portal_id", flat=True))
+    communications = Communication.objects.filter(due_at__lte=now).order_by()
     due |= set(communications.values_list("portal_id", flat=True).distinct())
     uncertain = CrmAction.objects.filter(state=CrmAction.State.SENT, sent_at__lte=now - UNCERTAIN).order_by()
-    owned = uncertain.filter(communication__portal__in=portals)
-    return due | set(owned.values_list("communication__portal_id", flat=True).distinct())
+    due |= set(uncertain.values_list("communication__portal_id", flat=True).distinct())
+    at_work = Portal.objects.filter(pk__in=due, hold_reason="", uninstalled_at__isnull=True)
+    return set(at_work.values_list("pk", flat=True))
+
+
+def _owners(channels: Iterable[str], side: str) -> Iterator[int]:
+    return (int(owner) for name, _, owner in (channel.partition(":") for channel in channels) if name == side)
 
 
 def _has_work(now: datetime, portal_id: int) -> bool:

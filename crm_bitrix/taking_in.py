@@ -9,6 +9,7 @@ from crm_bitrix.models import CrmAction
 from integration.events import BadPayload
 from integration.inbox import KINDS
 from integration.models import Communication, Credential, State
+from integration.reports import FIRST_AFTER
 from integration.rules.observations import Observation, join, merge
 from integration.withheld import is_kept
 
@@ -61,7 +62,7 @@ def absorb(communication: Communication, observed: Observation) -> set[str]:
     now = timezone.now()
     is_over = facts.get("end") != communication.facts.get("end")
     if is_over:
-        communication.report_at = now  # over, perhaps once more: its report is to be asked for
+        communication.report_at = now + FIRST_AFTER  # over, perhaps once more: its report is to be asked for
     is_held = communication.reason == HELD and communication.state == State.WAITING
     communication.facts, communication.facts_rank = facts, ranks
     communication.direction = observed.direction or communication.direction

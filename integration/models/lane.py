@@ -1,6 +1,7 @@
 """The row behind a lane: who drains it, when it was rung, why it pauses, how full the vendor's bucket is."""
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 
@@ -22,6 +23,11 @@ class Lane(models.Model):
     class Meta:
         verbose_name = _("дорожка")
         verbose_name_plural = _("дорожки")
+        indexes = [
+            models.Index(
+                fields=["name"], condition=Q(lease_until__isnull=False) | Q(rung_at__isnull=False), name="lane_busy"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
