@@ -64,11 +64,11 @@ _REQUEST_ROW = (
 )
 
 
-def parse_chat(event: RawEvent, *, zone: tzinfo, received_at: datetime) -> Observation:
+def parse_chat(event: RawEvent, *, zone: tzinfo, country: str, received_at: datetime) -> Observation:
     """Read one notification about a chat, a row of the report on chats, or the messages of a chat.
 
-    Times without an offset are in `zone`, the account's; `received_at` serves where none is told. Raises BadPayload if
-    the chat is missing.
+    Times without an offset are in `zone`, the account's; `received_at` serves where none is told. A number without a
+    code is one of `country`. Raises BadPayload if the chat is missing.
     Source: UIS help centre, "Уведомления о событиях"; Data API, `get.chats_report`, `get.chat_messages_report`.
     """
     payload = event.payload
@@ -77,7 +77,7 @@ def parse_chat(event: RawEvent, *, zone: tzinfo, received_at: datetime) -> Obser
     if chat_id is None:
         raise BadPayload("the notification names no chat_id")
     at = moment(payload, "date_time" if is_row else "notification_time", zone) or received_at
-    facts = _visitor(payload) | {
+    facts = _visitor(payload, country) | {
         "chat_id": str(chat_id),
         "chat_channel_name": text(payload, "chat_channel_name") or text(payload, "channel_name"),
         "chat_channel_id": whole_number(payload, "chat_channel_id"),
@@ -101,7 +101,7 @@ def parse_chat(event: RawEvent, *, zone: tzinfo, received_at: datetime) -> Obser
     )
 
 
-def parse_request(event: RawEvent, *, zone: tzinfo, received_at: datetime) -> Observation:
+def parse_request(event: RawEvent, *, zone: tzinfo, country: str, received_at: datetime) -> Observation:
     """Read a notification about an offline request, or its row in the report. Raises BadPayload without its number.
 
     Source: UIS help centre, "Уведомления о событиях"; Data API, `get.offline_messages_report`.
@@ -112,7 +112,7 @@ def parse_request(event: RawEvent, *, zone: tzinfo, received_at: datetime) -> Ob
     if number is None:
         raise BadPayload("the notification names no offline_message_id")
     at = moment(payload, "date_time" if is_row else "notification_time", zone) or received_at
-    facts = _visitor(payload) | {
+    facts = _visitor(payload, country) | {
         "request_id": str(number),
         "text": text(payload, "text") or text(payload, "visitor_message"),
         "form_name": text(payload, "form_name"),
@@ -147,13 +147,13 @@ def messenger(payload: Payload) -> tuple[str, str]:
     return ("", "") if kind in _NOT_MESSENGERS or not user else (MESSENGERS.get(kind, kind), user)
 
 
-def _visitor(payload: Payload) -> Facts:
+def _visitor(payload: Payload, country: str) -> Facts:
     facts: Facts = {name: text(payload, name) for name in MARKS}
     email = text(payload, "visitor_email").lower()
     return facts | {
         "communication_id": text(payload, "communication_id"),
         "visitor_name": text(payload, "visitor_name"),
-        "visitor_phone_number": normalise_phone(text(payload, "visitor_phone_number"), "RU") or "",
+        "visitor_phone_number": normalise_phone(text(payload, "visitor_phone_number"), country) or "",
         "visitor_email": email if "@" in email else "",
         "visits_count": whole_number(payload, "visits_count"),
     }

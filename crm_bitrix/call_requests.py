@@ -47,10 +47,10 @@ class CallRequest:
     kind: str = "call"
 
 
-def read_request(event: PortalEvent, *, portal_id: int, received_at: datetime) -> CallRequest | None:
+def read_request(event: PortalEvent, *, portal_id: int, country: str, received_at: datetime) -> CallRequest | None:
     """Read an event that asks for a call; None for any other, and for a click without its call.
 
-    The portal's own time of the event counts, unless it lies in the future.
+    Numbers without a code are of `country`. The portal's own time of the event counts, unless it lies in the future.
     """
     name, data = _NAMES.get(event.name), event.data
     call_id = text(data, "CALL_ID")[:200]
@@ -63,8 +63,8 @@ def read_request(event: PortalEvent, *, portal_id: int, received_at: datetime) -
         name=name,
         external_id=f"b24:{portal_id}:{name}:{hashlib.sha256(key.encode()).hexdigest()[:24]}",
         at=min(_moment(event.sent_at) or received_at, received_at),
-        phone=normalise_phone(number, "RU") or "",
-        line=normalise_phone(text(data, "LINE_NUMBER"), "RU") or "",
+        phone=normalise_phone(number, country) or "",
+        line=normalise_phone(text(data, "LINE_NUMBER"), country) or "",
         user_id=_number(text(data, "USER_ID")) or None,
         call_id=call_id if name == CLICK else "",
         entity_type=text(data, "CRM_ENTITY_TYPE").lower()[:10],

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from crm_bitrix.known import load_known
 from crm_bitrix.matching import Link, Match, Person, Status, match_people
 from crm_bitrix.models import BitrixItem
-from integration.models import Communication, Credential, EmployeeLink, SettingsTab, UisItem
+from integration.country import country_of
+from integration.models import Communication, Credential, EmployeeLink, UisItem
 from integration.rules.settings_value import EmployeeSetting, Settings
 from integration.settings_document import AuthorKind, read_settings, save_settings
 
@@ -210,9 +211,3 @@ def _user(row: BitrixItem) -> Person:
 
 def _link(row: EmployeeLink) -> Link:
     return Link(row.uis_employee_id, row.bitrix_user_id, row.how)
-
-
-def country_of(credential: Credential) -> str:
-    """The country of numbers written without a code."""
-    options = credential.tabs.filter(tab=SettingsTab.Tab.MAIN).values_list("options", flat=True).first()
-    return str((options or {}).get("country", "RU"))

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -19,10 +20,12 @@ from crm_bitrix.php_form import BadForm
 from crm_bitrix.serving import serving_credential
 from crm_bitrix.taking_in import absorb, begin, hold_requested, take_in
 from crm_bitrix.work import is_urgent
+from integration.country import country_of
 from integration.events import BadPayload, RawEvent, read_notification
 from integration.inbox import KINDS, URGENT_EVENTS
 from integration.many import update_each
 from integration.models import Communication, Credential, InboxEvent, Portal
+from integration.rules.document import DEFAULT_COUNTRY
 from integration.rules.observations import Observation
 from integration.tracing import trace_id
 
@@ -211,19 +214,26 @@ def _read_request(event: InboxEvent, portal: Portal) -> tuple[Told | None, str]:
 def _requested(event: InboxEvent, portal: Portal) -> Told | None:
     told = read_event(bytes(event.body))
     event.name = told.name[:60]
-    request = read_request(told, portal_id=portal.pk, received_at=event.received_at)
+    read = partial(read_request, told, portal_id=portal.pk, received_at=event.received_at)
+    request = read(country=DEFAULT_COUNTRY)
     if request is None:
         return None
     credential = serving_credential(portal, line=request.line, user_id=request.user_id)
     if credential is None:
         raise BadPayload("the portal has no credential of a UIS account that could serve it")
-    return Told(KINDS[request.kind].parse_request(request), credential, is_request=True)
+    known = read(country=country_of(credential))
+    return Told(KINDS[request.kind].parse_request(known), credential, is_request=True)
 
 
 def observe(raw: RawEvent, credential: Credential, *, received_at: datetime) -> Observation | None:
     """What an event tells, None when we have no use for its kind. Raises BadPayload."""
     kind = KINDS.get(raw.kind)
-    return kind.parse(raw, zone=credential.zone, received_at=received_at) if kind else None
+    if kind is None:
+        return None
+    observed: Observation = kind.parse(
+        raw, zone=credential.zone, country=country_of(credential), received_at=received_at
+    )
+    return observed
 
 
 def _close_together(closed: Sequence[_Closed]) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from crm_bitrix.employees import board, country_of
+from crm_bitrix.employees import board
 from crm_bitrix.matching import Person
+from integration.country import country_of
 from integration.models import Credential, EmployeeLink, UisItem
 from integration.rules.phones import normalise_phone, phone_digits
 from integration.uis import Uis

@@ -22,9 +22,9 @@ from integration.models import InboxEvent
 class Kind:
     """A kind of communication by the dotted names of its functions.
 
-    `parse(event) -> Observation` reads a notification, `decide(facts, done, ruleset, now) -> Decision` says what is to
-    be done, `bonus_minutes(facts)` tells how urgent that is, `keep([(communication, plan)])` stores what else was
-    planned.
+    `parse(event, zone, country, received_at) -> Observation` reads a notification, `decide(facts, done, ruleset, now)
+    -> Decision` says what is to be done, `bonus_minutes(facts)` tells how urgent that is, `keep([(communication,
+    plan)])` stores what else was planned.
 
     Where a portal may ask UIS for one: `parse_request(request) -> Observation` reads what the portal asks for,
     `parse_answer(event, received_at) -> Observation` what UIS said to that, and `may_be(facts of the request, facts)`

@@ -3,7 +3,7 @@
 Pages follow a keyset, not an offset: the next page starts where the last row stood, however many rows there are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_date
 
 from crm_bitrix.admin.people import user_names, with_responsible
+from integration.country import countries_of
 from integration.models import Communication, Portal, State
 from integration.rules.phones import normalise_phone, phone_digits
 
@@ -70,7 +71,7 @@ def read_wanted(form: Mapping[str, Any]) -> Wanted:
 
 
 def find(portal: Portal, wanted: Wanted) -> QuerySet[Communication]:
-    """The wanted communications of a portal, in no order. One query more when an employee is named."""
+    """The wanted communications of a portal, in no order. A query more when an employee is named, or a number."""
     rows = Communication.objects.filter(portal=portal)
     zone = zone_of(portal)
     if wanted.since:
@@ -85,7 +86,7 @@ def find(portal: Portal, wanted: Wanted) -> QuerySet[Communication]:
         if value := getattr(wanted, name):
             rows = rows.filter(**{name: value})
     if wanted.number:
-        rows = rows.filter(_about_number(wanted.number))
+        rows = rows.filter(_about_number(wanted.number, countries_of(portal.pk)))
     if wanted.employee:
         # Folded here: SQLite knows upper and lower case of Latin letters only.
         text = wanted.employee.casefold()
@@ -115,11 +116,11 @@ def zone_of(portal: Portal) -> ZoneInfo:
         return ZoneInfo("Europe/Moscow")
 
 
-def _about_number(text: str) -> Q:
-    """By phone in any usual writing or by its last digits, or by the number of the call at UIS."""
+def _about_number(text: str, countries: Collection[str]) -> Q:
+    """By phone in any usual writing of these countries or by its last digits, or by the number of the call at UIS."""
     wanted, digits = Q(uis_id=text), phone_digits(text)
-    if phone := normalise_phone(text, "RU"):
-        return wanted | Q(client_phone=phone)
+    if phones := {normalise_phone(text, country) for country in countries} - {None}:
+        return wanted | Q(client_phone__in=phones)
     return wanted | Q(client_phone__endswith=digits) if len(digits) >= SHORTEST_NUMBER else wanted
 
 

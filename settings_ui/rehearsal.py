@@ -147,7 +147,7 @@ def rehearse(credential: Credential, event: Communication | Imaginary, settings:
     ruleset, now = rulesets.build(credential, settings), timezone.now()
     if isinstance(event, Communication):
         return _play(event.kind, event.facts, ruleset, _memory(event), now)
-    facts = event.facts(zone=credential.zone, now=now)
+    facts = event.facts(zone=credential.zone, country=ruleset.country, now=now)
     memory = recall(credential.portal, event.client_keys, phone=event.phone)
     ended_at = max(now, event.started_at or now)
     return _play(event.kind, facts, ruleset, memory, ended_at + LATER)

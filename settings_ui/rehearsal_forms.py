@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from integration.models import Credential
@@ -28,16 +29,21 @@ class ReferenceField(forms.CharField):
 
 
 class ImaginaryForm(forms.Form):
-    """What all imaginary events have. A start is meant in the zone of the UIS account."""
+    """What all imaginary events have. A start is meant in the zone of the UIS account, a number without a code in
+    `country`."""
 
     phone = forms.CharField(max_length=64, required=False)
     employee = ReferenceField(max_length=200, required=False)
     client_name = forms.CharField(max_length=200, required=False)
     started_at = forms.DateTimeField(required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
+    def __init__(self, data: QueryDict, *, country: str) -> None:
+        super().__init__(data)
+        self.country = country
+
     def clean_phone(self) -> str:
         given = self.cleaned_data["phone"]
-        phone = normalise_phone(given, "RU")
+        phone = normalise_phone(given, self.country)
         if given and phone is None:
             raise forms.ValidationError(_("Это не похоже на номер телефона: введите его с кодом, например +7 495 …"))
         return phone or ""
@@ -72,7 +78,7 @@ class CallForm(ImaginaryForm):
         told = self.cleaned_data
         return ImaginaryCall(
             **self._common(credential),
-            number=normalise_phone(told["number"], "RU") or "",
+            number=normalise_phone(told["number"], self.country) or "",
             direction=told["direction"] or "in",
             result=told["result"] or "answered",
             talk_seconds=told["talk_seconds"] or 60,

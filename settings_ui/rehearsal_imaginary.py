@@ -42,7 +42,7 @@ class Imaginary:
         """What UIS would tell of it."""
         raise NotImplementedError
 
-    def facts(self, *, zone: tzinfo, now: datetime) -> dict[str, Any]:
+    def facts(self, *, zone: tzinfo, country: str, now: datetime) -> dict[str, Any]:
         """The facts that the notifications would leave behind."""
         start = self.started_at or now - timedelta(seconds=self.seconds + 1)
         facts: dict[str, Any] = {}
@@ -50,7 +50,9 @@ class Imaginary:
         for name, seconds, payload in self.notifications():
             at = start + timedelta(seconds=seconds)
             told = {**payload, "notification_time": _written(at, zone), "start_time": _written(start, zone)}
-            observed: Observation = KINDS[self.kind].parse(RawEvent(name, told), zone=zone, received_at=at)
+            observed: Observation = KINDS[self.kind].parse(
+                RawEvent(name, told), zone=zone, country=country, received_at=at
+            )
             facts, ranks = merge(facts, ranks, observed)
         return facts
 

@@ -74,7 +74,7 @@ def _play(
 
 
 def _imaginary(request: FrameRequest, credential: Credential, settings: Settings) -> HttpResponse:
-    form = FORMS.get(request.POST.get("imaginary", ""), CallForm)(request.POST)
+    form = FORMS.get(request.POST.get("imaginary", ""), CallForm)(request.POST, country=settings.country)
     if not form.is_valid():
         wrong = [Fault(name, text) for name, texts in form.errors.items() for text in texts]
         return _part(request, "_faults.html", {"faults": _told(wrong)})

@@ -46,21 +46,21 @@ _PLAIN = (
 )
 
 
-def parse_call(event: RawEvent, *, zone: tzinfo, received_at: datetime) -> Observation:
+def parse_call(event: RawEvent, *, zone: tzinfo, country: str, received_at: datetime) -> Observation:
     """Read one notification about a call.
 
     Times without an offset are in `zone`, the account's; `received_at` serves where none is told. Durations are whole
-    seconds. Raises BadPayload if the call session is missing.
+    seconds. Numbers without a code are of `country`. Raises BadPayload if the call session is missing.
     Source: UIS help centre, "Уведомления о событиях".
     """
     payload = event.payload
     if event.name in REPORTS:
-        return REPORTS[event.name](payload, zone, received_at)
+        return REPORTS[event.name](payload, zone, country, received_at)
     session_id = whole_number(payload, "call_session_id")
     if session_id is None:
         raise BadPayload("the notification names no call_session_id")
     at = moment(payload, "notification_time", zone) or received_at
-    phone = normalise_phone(text(payload, "contact_phone_number"), "RU") or ""
+    phone = normalise_phone(text(payload, "contact_phone_number"), country) or ""
     direction = text(payload, "direction") or _DIRECTIONS.get(event.name, "")
     facts: Facts = {name: text(payload, name) for name in _PLAIN}
     facts |= {

@@ -24,7 +24,7 @@ _NUMBERS = ("first_talked_employee_id", "last_talked_employee_id", "last_answere
 _NAMES = {"tags": "tag_name", "segments": "segment_name", "scenario_operations": "name"}
 
 
-def _parse_report(payload: Payload, zone: tzinfo, received_at: datetime) -> Observation:
+def _parse_report(payload: Payload, zone: tzinfo, country: str, received_at: datetime) -> Observation:
     """Read a row of the report on calls. Of a call that still goes on only its beginning is taken.
 
     Source: Data API, `get.calls_report`.
@@ -34,7 +34,7 @@ def _parse_report(payload: Payload, zone: tzinfo, received_at: datetime) -> Obse
         raise BadPayload("the row of the report names no id of a call")
     start, finish = moment(payload, "start_time", zone), moment(payload, "finish_time", zone)
     number, virtual_number = text(payload, "contact_phone_number"), text(payload, "virtual_phone_number")
-    phone = normalise_phone(number, "RU") or ""
+    phone = normalise_phone(number, country) or ""
     direction = text(payload, "direction")
     facts: Facts = {
         "call_session_id": str(session_id),
@@ -115,7 +115,7 @@ def _files(payload: Payload, name: str, folder: str) -> list[Facts]:
     return [{"id": one, "link": full if full.rstrip("/").endswith(f"/{one}") else f"{call}/{one}/"} for one in ids]
 
 
-def _parse_legs(payload: Payload, zone: tzinfo, received_at: datetime) -> Observation:
+def _parse_legs(payload: Payload, zone: tzinfo, country: str, received_at: datetime) -> Observation:
     """Read the legs of one call, `{"call_session_id", "legs": [row, …]}`: those with an employee or a group.
 
     Source: Data API, `get.call_legs_report`.
@@ -150,7 +150,7 @@ def _reported_leg(row: Payload, zone: tzinfo) -> Facts:
     }
 
 
-REPORTS: Mapping[str, Callable[[Payload, tzinfo, datetime], Observation]] = {
+REPORTS: Mapping[str, Callable[[Payload, tzinfo, str, datetime], Observation]] = {
     "calls_report": _parse_report,
     "call_legs_report": _parse_legs,
 }

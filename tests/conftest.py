@@ -20,7 +20,7 @@ from django.test import Client
 
 from crm_bitrix import lane, rulesets
 from crm_bitrix.models import BitrixItem, CrmAction, RequestLog
-from integration import ringer
+from integration import country, ringer
 from integration.models import (
     Communication,
     Credential,
@@ -146,6 +146,7 @@ def fresh_rulesets(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> I
     def forget(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
         if WRITES_A_SETTING.match(sql):
             rulesets._kept.clear()
+            country._country.cache_clear()
         return execute(sql, *rest)
 
     with connection.execute_wrapper(forget):

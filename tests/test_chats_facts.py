@@ -31,19 +31,19 @@ def observe(name: str, *, seen: datetime = SEEN, **changes: Any) -> Observation:
     body = json.loads((PAYLOADS / f"{name}.json").read_text()) | changes
     raw = read_notification("", json.dumps(body).encode())
     parse = parse_request if raw.kind == "request" else parse_chat
-    return parse(raw, zone=ZONE, received_at=seen)
+    return parse(raw, zone=ZONE, country="RU", received_at=seen)
 
 
 def row(kind: str, *, seen: datetime = SEEN, **changes: Any) -> Observation:
     answer = json.loads((PAYLOADS / f"api.get_{kind}.response.json").read_text())
     parse = parse_request if kind == "offline_messages_report" else parse_chat
-    return parse(RawEvent(kind, answer["result"]["data"][0] | changes), zone=ZONE, received_at=seen)
+    return parse(RawEvent(kind, answer["result"]["data"][0] | changes), zone=ZONE, country="RU", received_at=seen)
 
 
 def messages() -> Observation:
     answer = json.loads((PAYLOADS / "api.get_chat_messages_report.response.json").read_text())
     payload = {"id": 300000501, "chat_id": 300000501, "messages": answer["result"]["data"]}
-    return parse_chat(RawEvent("chat_messages_report", payload), zone=ZONE, received_at=SEEN)
+    return parse_chat(RawEvent("chat_messages_report", payload), zone=ZONE, country="RU", received_at=SEEN)
 
 
 def fold(*observed: Observation) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def test_messages_as_a_list_are_read_too():
 def test_what_names_no_chat_is_refused(event: str):
     parse = parse_request if event == "offline_message" else parse_chat
     with pytest.raises(BadPayload):
-        parse(RawEvent(event, {"messages": []}), zone=ZONE, received_at=SEEN)
+        parse(RawEvent(event, {"messages": []}), zone=ZONE, country="RU", received_at=SEEN)
 
 
 def test_every_fact_of_the_streams_can_be_told():
@@ -278,7 +278,9 @@ def test_a_link_is_never_cut_however_long_the_text_before_it():
 def test_messages_come_in_order_whatever_the_order_of_the_report():
     rows = [{"id": str(n), "date_time": f"2026-03-16 15:00:{n % 3:02d}", "text": str(n)} for n in (11, 2, 9, 10, 1)]
     payload = {"id": 5, "chat_id": 5, "messages": rows}
-    chat = read_chat(fold(parse_chat(RawEvent("chat_messages_report", payload), zone=ZONE, received_at=SEEN)))
+    chat = read_chat(
+        fold(parse_chat(RawEvent("chat_messages_report", payload), zone=ZONE, country="RU", received_at=SEEN))
+    )
     assert [one.id for one in chat.messages] == ["9", "1", "10", "2", "11"]
 
 

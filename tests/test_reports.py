@@ -46,7 +46,7 @@ def make_row(number=0, **changes):
 
 
 def observe(name, payload, *, seen_at=SEEN):
-    return parse_call(RawEvent(name, payload), zone=ZONE, received_at=seen_at)
+    return parse_call(RawEvent(name, payload), zone=ZONE, country="RU", received_at=seen_at)
 
 
 def gather(*observations):

@@ -152,7 +152,7 @@ def test_whatever_is_told_in_whatever_order_each_thing_is_done_once(stories, dat
     now = START + timedelta(minutes=5)
     facts, ranks, done, keys = {}, {}, {}, []
     for body in told:
-        observed = parse_call(RawEvent(body["event"], body), zone=MOSCOW, received_at=now)
+        observed = parse_call(RawEvent(body["event"], body), zone=MOSCOW, country="RU", received_at=now)
         facts, ranks = merge(facts, ranks, observed)
         new, learned = carry_out(decide_call(facts, done, RULESET, now), done)
         keys += new
