@@ -19,6 +19,7 @@ from crm_bitrix.actions import Command, Json
 from crm_bitrix.errors import Cause, PortalError, cause_of
 from crm_bitrix.models import RequestLog
 from integration import lanes, remote
+from integration.many import insert_all
 from integration.masking import mask
 from integration.models import Portal
 
@@ -86,7 +87,7 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         rows, self._unwritten = self._unwritten, None
-        RequestLog.objects.bulk_create(rows or ())
+        insert_all(rows or ())
 
     def call(self, command: Command, *, about: About = NOBODY) -> Json:
         """Call one method; its `result`. Raises PortalError."""

@@ -1,9 +1,12 @@
-"""Which portals have work for their live lanes."""
+"""Which portals have work for their live lanes, and which of their communications that is."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models import Prefetch
+from django.db.models.query import RawQuerySet
+from django.utils import timezone
 
 from crm_bitrix.models import CrmAction
 from integration.models import Communication, Credential, InboxEvent, Portal
@@ -21,6 +24,26 @@ _HAS_WORK = (
     "WHERE a.state = 'sent' AND a.sent_at <= %s AND m.portal_id = p.id))"
 )
 """Asked after every round of a live lane: Django would take longer to write this than the database to answer it."""
+
+
+_CANDIDATES = (
+    "SELECT m.* FROM integration_communication m WHERE m.portal_id = %s AND m.id IN ("
+    "SELECT d.id FROM integration_communication d WHERE d.portal_id = %s AND d.due_at <= %s "
+    "UNION SELECT a.communication_id FROM crm_bitrix_crmaction a WHERE a.state = 'sent') "
+    "ORDER BY EXISTS (SELECT 1 FROM crm_bitrix_crmaction a WHERE a.state = 'sent' AND a.communication_id = m.id) DESC, "
+    "m.rank_at LIMIT %s"
+)
+"""Likewise in every round."""
+
+
+def candidates(portal_id: int, *, limit: int) -> RawQuerySet:
+    """A portal's communications with an unknown outcome, due or not, then the due ones, each part by rank.
+
+    Each has its actions, in their order, as `loaded_actions`.
+    """
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    rows = Communication.objects.raw(_CANDIDATES, [portal_id, portal_id, now, limit])
+    return rows.prefetch_related(Prefetch("actions", CrmAction.objects.order_by("seq"), to_attr="loaded_actions"))
 
 
 def due_portals(now: datetime, portal_id: int | None) -> set[int]:

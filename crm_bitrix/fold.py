@@ -5,12 +5,12 @@ Where an event comes from says who reads it: UIS and its reports tell of communi
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -23,7 +23,7 @@ from crm_bitrix.work import is_urgent
 from integration.country import country_of
 from integration.events import BadPayload, RawEvent, read_notification
 from integration.inbox import KINDS, URGENT_EVENTS
-from integration.many import update_each
+from integration.many import insert_all, update_each
 from integration.models import Communication, Credential, InboxEvent, Portal
 from integration.rules.document import DEFAULT_COUNTRY
 from integration.rules.observations import Observation
@@ -34,6 +34,8 @@ LOOKED_AT = 20
 
 _Key = tuple[int, str, str]
 _Closed = tuple[InboxEvent, Communication | None, str]
+
+_ANY_UNREAD = "SELECT 1 FROM integration_inboxevent WHERE folded_at IS NULL AND channel IN ({}) LIMIT 1"
 
 log = logging.getLogger(__name__)
 
@@ -118,11 +120,12 @@ def _fold_together(events: Sequence[InboxEvent], channels: Mapping[str, Credenti
         if not one.observed.uis_id or one.observed.external_id not in ("", its_request):
             continue
         if communication is None:
-            communication = begun[key] = begin(one.observed, one.credential)
+            first_event = trace_id(event.dedupe_key)
+            communication = begun[key] = begin(one.observed, one.credential, first_event=first_event)
         changed.setdefault(key, set()).update(absorb(communication, one.observed))
         closed.append((event, communication, ""))
     hold_requested(begun.values())
-    Communication.objects.bulk_create(begun.values())
+    insert_all(list(begun.values()))
     _save_changed((known[key], changed[key]) for key in changed.keys() & known.keys())
     _close_together(closed)
     return closed
@@ -162,7 +165,12 @@ def fold_event(event: InboxEvent, portal: Portal, credential: Credential | None)
     communication = None
     if told is not None:
         try:
-            communication = take_in(told.observed, told.credential, is_request=told.is_request)
+            communication = take_in(
+                told.observed,
+                told.credential,
+                first_event=trace_id(event.dedupe_key),
+                is_request=told.is_request,
+            )
         except BadPayload as unknown:
             error = f"не читается: {unknown}"
     _close_together([(event, communication, error)])
@@ -250,8 +258,10 @@ def _close_together(closed: Sequence[_Closed]) -> None:
         log.info("read", extra=about | {"communication": communication.pk if communication else 0, "error": error})
 
 
-def has_urgent(channels: Iterable[str]) -> bool:
+def has_urgent(channels: Collection[str]) -> bool:
     """Say whether one of the newest unread events of these channels is about a ringing phone."""
+    if not _is_any_unread(channels):
+        return False
     for query, body in _unread(channels).order_by("-id").values_list("query", "body")[:LOOKED_AT]:
         try:
             if read_notification(query, bytes(body)).name in URGENT_EVENTS:
@@ -259,3 +269,11 @@ def has_urgent(channels: Iterable[str]) -> bool:
         except BadPayload:
             continue
     return False
+
+
+def _is_any_unread(channels: Collection[str]) -> bool:
+    """Asked before every request, and answered no as a rule."""
+    places = ", ".join(["%s"] * len(channels))
+    with connection.cursor() as cursor:
+        cursor.execute(_ANY_UNREAD.format(places), [*channels])
+        return cursor.fetchone() is not None

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Prefetch
 from django.utils import timezone
 
 from crm_bitrix import asking, sending, synchronise
@@ -24,7 +23,7 @@ from crm_bitrix.actions import Action, Plan, dump_params
 from crm_bitrix.batch import LIMIT
 from crm_bitrix.client import Client
 from crm_bitrix.closing import ATTEMPTS, back_off, close, fail
-from crm_bitrix.due import UNCERTAIN
+from crm_bitrix.due import UNCERTAIN, candidates
 from crm_bitrix.errors import Cause, PortalError
 from crm_bitrix.fold import channels_of, fold, has_urgent
 from crm_bitrix.lane import owner_id
@@ -34,9 +33,8 @@ from crm_bitrix.waves import next_wave
 from crm_bitrix.work import Work
 from integration import lanes
 from integration.inbox import KINDS
-from integration.many import update_alike, update_each
+from integration.many import insert_all, update_alike, update_each
 from integration.models import Communication, Credential, Lane, Portal
-from integration.tracing import with_trace
 
 AT_ONCE = 50
 BESIDE_A_RING = 10
@@ -103,7 +101,7 @@ def pick(current: Round) -> list[Work]:
     taken: set[str] = set()
     works: list[Work] = []
     uncertain = 0
-    for communication in _candidates(current.portal):
+    for communication in candidates(current.portal.pk, limit=3 * AT_ONCE):
         keys = set(communication.client_keys)
         work = Work(communication, communication.due_at, communication.loaded_actions)
         is_uncertain = bool(work.in_state(CrmAction.State.SENT))
@@ -122,17 +120,6 @@ def pick(current: Round) -> list[Work]:
         others = [work for work in due if not work.is_urgent][:beside]
         works = [*works[:uncertain], *(work for work in due if work.is_urgent), *others]
     return works
-
-
-def _candidates(portal: Portal) -> Any:
-    """Those with an unknown outcome, due or not, then the due ones, each part by rank; with their actions."""
-    own = Communication.objects.filter(portal=portal)
-    sent = CrmAction.objects.filter(state=CrmAction.State.SENT, communication__portal=portal)
-    due = own.filter(due_at__lte=timezone.now()).values("pk")
-    rows = with_trace(own.filter(pk__in=due.union(sent.values("communication_id"))))
-    actions = Prefetch("actions", CrmAction.objects.order_by("seq"), to_attr="loaded_actions")
-    is_uncertain = Exists(sent.filter(communication=OuterRef("pk")))
-    return rows.order_by(is_uncertain.desc(), "rank_at").prefetch_related(actions)[: 3 * AT_ONCE]
 
 
 def resolve(current: Round, works: Sequence[Work]) -> list[Work]:
@@ -213,7 +200,7 @@ def write(works: Sequence[Work]) -> None:
     with transaction.atomic():
         if outdated:
             CrmAction.objects.filter(pk__in=outdated).delete()
-        CrmAction.objects.bulk_create(row for change in changes for row in change.rows)
+        insert_all([row for change in changes for row in change.rows])
         update_each(Communication, learned, lazy=True)
         for kind, planned in _by_kind(works).items():
             KINDS[kind].keep(planned)

@@ -14,7 +14,7 @@ from crm_bitrix.errors import Cause, PortalError, cause_of
 from crm_bitrix.models import CrmAction
 from crm_bitrix.waves import Wave
 from crm_bitrix.work import Work
-from integration.many import update_each
+from integration.many import update_each, update_ids
 from integration.models import ClientLink, Communication, Portal
 
 PROBE = Command("server.time")
@@ -65,7 +65,7 @@ def send_wave(client: Client, wave: Wave) -> None:
 
 def _mark(actions: Sequence[CrmAction], state: str) -> None:
     sent_at = timezone.now() if state == CrmAction.State.SENT else None
-    CrmAction.objects.filter(pk__in=[action.pk for action in actions]).update(state=state, sent_at=sent_at)
+    update_ids(CrmAction, [action.pk for action in actions], {"state": state, "sent_at": sent_at})
     for action in actions:
         action.state, action.sent_at = state, sent_at
 

@@ -26,21 +26,25 @@ _TAKEN_IN = frozenset(
 )
 
 
-def begin(observed: Observation, credential: Credential) -> Communication:
-    """The communication that UIS tells of for the first time; not saved."""
+def begin(observed: Observation, credential: Credential, *, first_event: str) -> Communication:
+    """The communication that UIS tells of for the first time, by this event; not saved."""
     return Communication(
         portal_id=credential.portal_id,
         credential=credential,
         kind=observed.kind,
         uis_id=observed.uis_id,
+        first_event=first_event,
         started_at=observed.at,
         due_at=timezone.now(),
     )
 
 
-def take_in(observed: Observation, credential: Credential, *, is_request: bool = False) -> Communication:
-    """Merge an observation into its communication and make that due, unless it tells nothing new."""
-    communication, is_new = _place(observed, credential, is_request=is_request)
+def take_in(
+    observed: Observation, credential: Credential, *, first_event: str, is_request: bool = False
+) -> Communication:
+    """Merge an observation into its communication, which begins with this event if it is new, and make that due,
+    unless it tells nothing new."""
+    communication, is_new = _place(observed, credential, first_event=first_event, is_request=is_request)
     if is_request and not is_new:
         return communication
     if fields := absorb(communication, observed):
@@ -75,11 +79,18 @@ def absorb(communication: Communication, observed: Observation) -> set[str]:
     return {*_TAKEN_IN, "report_at"} if is_over else {*_TAKEN_IN}
 
 
-def _place(observed: Observation, credential: Credential, *, is_request: bool) -> tuple[Communication, bool]:
+def _place(
+    observed: Observation, credential: Credential, *, first_event: str, is_request: bool
+) -> tuple[Communication, bool]:
     """The communication that an observation belongs to, and whether it is new: by the id that we gave UIS with our
     request, else by UIS's own. Raises BadPayload for an answer to a request that we do not know."""
     same = Communication.objects.filter(credential=credential, kind=observed.kind)
-    defaults = {"portal_id": credential.portal_id, "started_at": observed.at, "due_at": timezone.now()}
+    defaults = {
+        "portal_id": credential.portal_id,
+        "first_event": first_event,
+        "started_at": observed.at,
+        "due_at": timezone.now(),
+    }
     if is_request:
         return Communication.objects.get_or_create(
             external_id=observed.external_id,

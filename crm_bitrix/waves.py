@@ -16,7 +16,6 @@ from crm_bitrix.batch import Reference, is_safe
 from crm_bitrix.client import About, resting
 from crm_bitrix.models import CrmAction
 from crm_bitrix.work import Work
-from integration.tracing import trace_id
 
 Results = Mapping[str, Mapping[str, Json]]
 
@@ -42,8 +41,7 @@ class Wave:
     @property
     def about(self) -> About:
         served = [work.communication for work in self.works.values()]
-        traces = (trace_id(getattr(one, "first_event", "")) for one in served)
-        return About(tuple(self.works), tuple(dict.fromkeys(traces)))
+        return About(tuple(self.works), tuple(dict.fromkeys(one.first_event for one in served)))
 
 
 def name_of(action: CrmAction) -> str:

@@ -1,7 +1,7 @@
-"""Many rows at once: each with values of its own in one round trip, or all alike.
+"""Many rows at once, in one round trip: new ones, ones with values of their own, ones that become alike.
 
-Both take the rows in the order of their ids, so that two processes that change some of the same rows wait for one
-another, and never each for the other.
+`update_each` and `update_alike` take the rows in the order of their ids, so that two processes that change some of the
+same rows wait for one another, and never each for the other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,44 @@ from django.db import connection, models, transaction
 from integration.flushing import lazily
 
 Values = Mapping[str, Any]
+AT_ONCE = 200
+
+
+def insert_all(rows: Sequence[models.Model]) -> None:
+    """Insert new rows of one table; they have their ids then.
+
+    As `bulk_create` does it, without what that can do besides: it took a sixth of a round.
+    """
+    for start in range(0, len(rows), AT_ONCE):
+        _insert(rows[start : start + AT_ONCE])
+
+
+def _insert(rows: Sequence[models.Model]) -> None:
+    meta = rows[0]._meta
+    fields = [field for field in meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    one = f"({', '.join(['%s'] * len(fields))})"
+    values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'INSERT INTO "{meta.db_table}" ({columns}) VALUES {", ".join([one] * len(rows))} RETURNING id',  # noqa: S608 - names of columns
+            values,
+        )
+        for row, (pk,) in zip(rows, cursor.fetchall(), strict=True):
+            row.pk, row._state.adding, row._state.db = pk, False, connection.alias
+
+
+def update_ids(model: type[models.Model], ids: Sequence[int], values: Values) -> None:
+    """Update rows that nobody else changes, by their ids, all alike, in one statement."""
+    fields = {field.attname: field for field in model._meta.concrete_fields}
+    written = ", ".join(f'"{fields[name].column}" = %s' for name in values)
+    places = ", ".join(["%s"] * len(ids))
+    new = [fields[name].get_db_prep_save(value, connection) for name, value in values.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'UPDATE "{model._meta.db_table}" SET {written} WHERE id IN ({places})',  # noqa: S608 - names of columns
+            [*new, *ids],
+        )
 
 
 def update_each(model: type[models.Model], changes: Sequence[tuple[Values, Values]], *, lazy: bool = False) -> None:

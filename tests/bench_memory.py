@@ -18,7 +18,7 @@ from tests.sandbox import Sandbox
 
 EVENTS, QUICK_EVENTS = 100_000, 2_000
 ONE_CALL_IN = 50
-WARM = 1_000
+WARM = 10_000
 FLAT = 1.1
 TWO_HOURS_BYTES = 2 * 3600 * 64_000 // 8
 PIECE = 1 << 16

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from integration import lanes
-from integration.many import update_alike, update_each
+from integration.many import AT_ONCE, insert_all, update_alike, update_each, update_ids
 from integration.models import Communication, Credential, Lane, Portal
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +54,31 @@ def test_every_kind_of_value_is_stored_as_by_saving_it(calls: list[Communication
     with connection.cursor() as cursor:
         cursor.execute("SELECT facts FROM integration_communication")
         assert "Анна" not in str(cursor.fetchall())
+
+
+def test_inserted_rows_are_as_saved_ones_and_have_their_ids(calls: list[Communication]):
+    like = calls[0]
+    told = {"facts": {"contact": {"name": "Анна %s"}}, "client_keys": ["phone:+79001112233"], "trace": [{"step": "x"}]}
+    rows = [
+        Communication(portal=like.portal, credential=like.credential, kind="call", uis_id=f"new-{n}", **told)
+        for n in range(AT_ONCE + 1)
+    ]
+    insert_all(rows)
+    for row in rows[:1] + rows[-1:]:
+        stored = Communication.objects.get(pk=row.pk)
+        assert stored.uis_id == row.uis_id
+        assert {name: getattr(stored, name) for name in told} == told
+        row.reason = "it is known as a stored row"
+        row.save(update_fields=["reason"])
+    assert Communication.objects.count() == len(calls) + len(rows)
+    insert_all([])
+
+
+def test_rows_are_updated_by_their_ids_and_no_others(calls: list[Communication]):
+    moment = timezone.now()
+    update_ids(Communication, [calls[0].pk, calls[2].pk], {"state": "retry", "due_at": moment})
+    found = Communication.objects.filter(state="retry", due_at=moment)
+    assert set(found) == {calls[0], calls[2]}
 
 
 def test_values_are_told_apart_by_their_names_not_by_their_order(calls: list[Communication]):

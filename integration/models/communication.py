@@ -29,6 +29,7 @@ class Communication(models.Model):
     it, so it is encrypted as a whole.
     `due_at` is empty when there is nothing to do. `rank_at` orders the due ones: a priority that ages. `report_at` is
     when UIS may be asked for the report of this one, once it is over; empty when the report has come or never will.
+    `first_event` is the id of the event that it began with (`integration.tracing`).
     """
 
     portal = models.ForeignKey(Portal, models.CASCADE, related_name="communications")
@@ -39,6 +40,7 @@ class Communication(models.Model):
     external_id = models.CharField(max_length=64, blank=True)
     client_phone = models.CharField(_("телефон клиента"), max_length=20, blank=True)
     client_keys = models.JSONField(default=list, blank=True)
+    first_event = models.CharField(max_length=12, blank=True)
     facts = SealedJSONField(_("факты"), default=dict, blank=True)
     facts_rank = models.JSONField(default=dict, blank=True)
     due_at = models.DateTimeField(_("к обработке"), null=True, blank=True)
