@@ -181,8 +181,9 @@ class Day:
     """A simulated part of a day. `spent` are seconds of this thread's processor by kind of work, `done` how often."""
 
     def __init__(self, product: Any, credentials: list[Any]) -> None:
-        from crm_bitrix import synchronise
+        from crm_bitrix import lane, synchronise
 
+        lane.LOOK_SECONDS = 1.0  # as in life: a second here takes about as long
         self.product, self.credentials = product, credentials
         self.spent, self.done = Counter[str](), Counter[str]()
         self.told, self.waiting, self.chance = 0, 0.0, random.Random(SEED)

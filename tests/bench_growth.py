@@ -113,7 +113,17 @@ def _cost(work: Callable[[], None], calls: int) -> Costs:
     costs.cpu_ms = spent[0] * 1000 / calls
     costs.statements = costs.count.total() / calls
     costs.bytes = (_bytes() - began) / calls
+    _assert_finished()
     return costs
+
+
+def _assert_finished() -> None:
+    """Each run has carried over everything of its calls, reports and recordings too: else the next one would."""
+    from integration.models import Communication
+    from telephony.models import Record
+
+    assert not Communication.objects.filter(pk__lt=COPIES, report_at__isnull=False).exists()
+    assert not Record.objects.exclude(state=Record.State.DONE).exists()
 
 
 _serial: list[int] = []

@@ -166,8 +166,10 @@ def product(database: str) -> Iterator[Any]:
     with Sandbox().serve() as sandbox:
         prepare(database, sandbox_url=sandbox.url)
         start_django()
+        from crm_bitrix import lane
         from tests.conftest import START, Product
 
+        lane.LOOK_SECONDS = 0  # a second of the real time, of which little passes here
         with time_machine.travel(START, tick=False) as clock:
             bells, joined = without_bells(), join(sandbox.connection())
             ready = Product(sandbox, clock, bells, joined.portal, joined.credential, joined.path.split("/")[3])
