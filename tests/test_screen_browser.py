@@ -68,13 +68,14 @@ def has_no_scroll_bar(page: Page) -> bool:
 
 
 def drag_up(page: Page, handle: Locator, *, by: int) -> None:
-    """Take something by its handle and let it go so many pixels above, as a hand would: not in one leap."""
+    """Take something by its handle and, once it is taken, let it go so many pixels above, as a hand would."""
     handle.scroll_into_view_if_needed()
     box = handle.bounding_box()
     assert box
     page.mouse.move(box["x"] + 8, box["y"] + 8)
     page.mouse.down()
     page.mouse.move(box["x"] + 12, box["y"] + 2, steps=3)
+    handle.locator('xpath=ancestor::*[contains(@class, "is-taken")]').wait_for()
     page.mouse.move(box["x"] + 20, box["y"] - by, steps=5)
     page.mouse.up()
 
