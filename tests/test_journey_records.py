@@ -39,7 +39,7 @@ def test_of_several_recordings_the_longest_is_attached_and_the_others_are_links_
     for number in range(len(story.steps)):
         story.post([number])
         product.work()
-        product.pass_time(1)
+        product.pass_time(6)
     product.pass_time(100)
 
     assert sent(product, NOTE)[-1]["text"] == f"Другие записи этого звонка:\n{short}"
