@@ -22,7 +22,7 @@ from tests import bench_world as world
 from tests.bench_figures import Figure, Goal, short
 
 SIZES, QUICK_SIZES = (1_000, 100_000, 1_000_000), (100, 10_000)
-CALLS, TOGETHER, RUNS = 4, 20, 5
+CALLS, TOGETHER, RUNS = 4, 20, 15
 LARGE = ("integration_communication", "integration_inboxevent", "crm_bitrix_crmaction")
 STORED = (*LARGE, "integration_clientlink", "telephony_record", "crm_bitrix_requestlog")
 SHOWN_PLANS = 6
