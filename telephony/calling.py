@@ -38,8 +38,8 @@ def decide(case: Case) -> Plan:
     if not case.rules.is_active:
         return Plan("withheld", "интеграция или вкладка «Телефония» выключена: звонок из портала не начат")
     if asked.told_as:
-        hidden = [*_lost_registration(case), *case.cards().actions(frozenset())]
-        return Plan("ignored", f"этот звонок передан как сессия UIS: {asked.told_as}", tuple(hidden))
+        hidden = (*lost_registration(case), *case.cards().actions(frozenset()))
+        return Plan("ignored", f"этот звонок передан как сессия UIS: {asked.told_as}", hidden)
     if asked.answer in (REFUSED, STALE):
         return _give_up(case, "stale" if asked.answer == STALE else asked.instruction)
     if asked.session_id or asked.dialled_at is not None:
@@ -59,7 +59,7 @@ def _asked(case: Case) -> Asked:
     return case.asked
 
 
-def registration(case: Case, user_id: int) -> list[Action]:
+def registration(case: Case, user_id: int, *, is_shown: bool) -> list[Action]:
     """The registration of a callback, on the object that the form has made; a click has one already."""
     asked = _asked(case)
     if asked.is_click:
@@ -73,17 +73,18 @@ def registration(case: Case, user_id: int) -> list[Action]:
         line=line.lstrip("+"),
         call_type=payloads.CALLBACK,
         started_at=asked.at.astimezone(case.ruleset.zone),
-        is_shown=user_id in case.card_users,
+        is_shown=is_shown,
         bound_to=bound,
     )
     return [action]
 
 
-def _lost_registration(case: Case) -> list[Action]:
-    """That of a callback once more, where its answer never came: it tells by which call to close the card."""
+def lost_registration(case: Case) -> list[Action]:
+    """That of a callback once more, where its answer may never have come: it tells which call is to be closed."""
     user_id = case.asking_user
-    was_tried = bool(case.call.raw.get(SHOWN)) and "register" not in case.done
-    return registration(case, user_id) if was_tried and user_id is not None else []
+    if USER not in case.call.raw or user_id is None:
+        return []
+    return registration(case, user_id, is_shown=False)
 
 
 def deal_of(case: Case) -> int | None:
@@ -98,11 +99,12 @@ def _wait(case: Case, reason: str, dial: DialRequest | None = None) -> Plan:
     learned: dict[str, Any] = {SHOWN: case.cards().tries(case.card_users), USER: user_id}
     if dial is not None:
         learned[DIALLED] = {"at": case.now.isoformat(), "employee_id": dial.params.get("employee_id")}
+    registered = registration(case, user_id, is_shown=user_id in case.card_users) if user_id is not None else ()
     asking_at = case.now if dial is not None else asked.asking_at
     return Plan(
         "waiting",
         reason,
-        (*(registration(case, user_id) if user_id else ()), *case.cards(user_id).actions(case.card_users)),
+        (*registered, *case.cards(user_id).actions(case.card_users)),
         learned=learned,
         wake_at=asking_at + SILENCE if asking_at and not asked.session_id else case.longest,
         trace=({"step": "dial", "asked": asked.name, **_traced(dial)},) if dial else (),
@@ -150,18 +152,14 @@ def _give_up(case: Case, why: str) -> Plan:
     """End the call in the portal with the reason, and tell its user."""
     asked, user_id = _asked(case), case.asking_user
     reason, stored = refusals.explain(why, case.ruleset.language), refusals.explain(why, refusals.STORED)
+    registered = lost_registration(case)
     actions: list[Action] = []
-    if user_id is not None and (asked.is_click or "register" in case.done):
-        actions += case.cards(user_id).actions(frozenset(), hidden_by_finish=user_id)
-        actions.append(
-            payloads.finish_call(
-                call_id=case.call_id,
-                user_id=user_id,
-                duration_seconds=0,
-                status=payloads.OTHER,
-                reason=reason[:MAX_REASON],
-            )
+    if user_id is not None and (asked.is_click or registered):
+        finish = payloads.finish_call(
+            call_id=case.call_id, user_id=user_id, duration_seconds=0, status=payloads.OTHER, reason=reason[:MAX_REASON]
         )
+        hidden = case.cards(user_id).actions(frozenset(), hidden_by_finish=user_id)
+        actions = [*registered, *hidden, finish]
     head = "звонок по клику не состоялся" if asked.is_click else "обратный звонок не состоялся"
     return Plan(
         "failed",

@@ -12,9 +12,11 @@ from telephony.case import Case, talker_id
 from telephony.facts import CallFacts, FileLink
 
 
-def last_talker(case: Case) -> int | None:
-    """The user who talked last."""
-    return case.user_of(talker_id(case.call))
+def ends_with(case: Case, responsible_id: int) -> int:
+    """The user with whom the call has ended in the portal, or is to end: who talked last."""
+    if "finish" in case.done:
+        return int(case.done["finish"].params["USER_ID"])
+    return case.user_of(talker_id(case.call)) or responsible_id
 
 
 def finish(case: Case, client: Client, created: Sequence[Action], *, ends_with: int) -> list[Action]:

@@ -46,13 +46,12 @@ def _decide(case: Case) -> Decision:
     known = _known(case, client)
     is_judged = case.rules.filter is not None and not ("register" in case.done or case.settled or case.is_filter_open)
     if is_judged and (refused := refuse(case.rules.filter, known)):
-        hidden = (*_lost_card(case), *case.cards().actions(frozenset()))
-        return Plan("ignored", refused.reason, actions=hidden, trace=(client.trace(), refused.trace))
+        return Plan("ignored", refused.reason, actions=_hidden(case), trace=(client.trace(), refused.trace))
     if case.asked and case.is_filter_open:
         return _await_filter(case)
     finished = yield from imported.find_finished(case)
     if finished is not None:
-        return replace(finished, actions=(*_lost_card(case), *case.cards().actions(frozenset())))
+        return replace(finished, actions=_hidden(case))
     plan = yield from _carry_over(case, client, known)
     passed = passed_trace(case.rules.filter, known) if is_judged else ()
     return replace(plan, trace=(client.trace(), *passed, *plan.trace))
@@ -94,8 +93,7 @@ def _nothing_to_do(case: Case) -> Plan | None:
     """The plan of a call that is not carried over, or not yet."""
     call, rules = case.call, case.rules
     if call.is_internal or call.phone in case.ruleset.own_numbers:
-        hidden = case.cards().actions(frozenset())
-        return Plan("ignored", "внутренний звонок: в CRM не передаётся", tuple(hidden))
+        return Plan("ignored", "внутренний звонок: в CRM не передаётся", _hidden(case))
     if not rules.is_active:
         return Plan("withheld", "интеграция или вкладка «Телефония» выключена")
     if not call.phone and case.is_over:
@@ -131,7 +129,7 @@ def _known_client(case: Case) -> Generator[Question, Answer, Client]:
 def _await_filter(case: Case) -> Plan:
     """A call that the portal asked for is over, and the filter cannot be answered yet: nothing is finished."""
     until, reason = case.awaited or (case.longest, "идёт звонок")
-    return Plan("waiting", reason, tuple(case.cards().actions(frozenset())), wake_at=until)
+    return Plan("waiting", reason, _hidden(case), wake_at=until)
 
 
 def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
@@ -153,7 +151,7 @@ def _carry_over(case: Case, client: Client, known: Facts) -> Decision:
     created = creation.create_actions(case, client, title=title, responsible_id=responsible_id, mapped=mapped.values)
     trace = (*trace, *warning_trace(mapped.warnings))
     is_ending = case.is_over and case.awaited is None
-    ends_with = ending.last_talker(case) or responsible_id
+    ends_with = ending.ends_with(case, responsible_id)
     actions = [*created, *_register(case, client, created, user_id, hidden_by_finish=ends_with if is_ending else None)]
     if not is_ending:
         return Plan("waiting", reason, tuple(actions), learned=learned, wake_at=wake_at, trace=trace)
@@ -195,6 +193,12 @@ def _show_only(case: Case, user_id: int) -> list[Action]:
     return [_registration(case, "card", user_id, bound=None), *case.cards(user_id).actions(users)]
 
 
+def _hidden(case: Case) -> tuple[Action, ...]:
+    """Take the card from everybody who has or may have it."""
+    lost = calling.lost_registration(case) if case.asked else _lost_card(case)
+    return (*lost, *case.cards().actions(frozenset()))
+
+
 def _lost_card(case: Case) -> list[Action]:
     """The registration of the card once more, where its answer never came: it tells by which call to close the card."""
     user_id: int | None = case.call.raw.get(USER)
@@ -216,7 +220,7 @@ def _register(
     own = [_registration(case, "register", user_id, bound=bound)]
     return [
         *_lost_card(case),
-        *(calling.registration(case, user_id) if case.asked else own),
+        *(calling.registration(case, user_id, is_shown=user_id in case.card_users) if case.asked else own),
         *cards.actions(case.card_users, hidden_by_finish=hidden_by_finish if is_finished_one else None),
     ]
 

@@ -592,6 +592,22 @@ def test_a_callback_that_uis_refuses_is_finished_and_the_default_responsible_is_
     assert not product.sandbox.portal.telephony.cards
 
 
+def test_a_callback_whose_registration_was_lost_from_sight_is_ended_too_when_uis_refuses_it(
+    desk: Desk, product: Product
+):
+    desk.call_back("scenario", scenario=1)
+    product.sandbox.faults.fail_next(1, "drop_after", match=REGISTER)
+    desk.leave_number()
+    assert len(product.sandbox.portal.telephony.cards) == 1
+    desk.dial()
+    product.pass_time(60)
+    assert desk.asked.state == State.FAILED
+    assert [call["STATUS_CODE"] for call in desk.sent(FINISH)] == ["OTHER"]
+    assert [str(call["SHOW"]) for call in desk.sent(REGISTER)] == ["1", "0"]
+    portal = product.sandbox.portal.telephony
+    assert (portal.calls, portal.cards, len(portal.statistics)) == ({}, {}, 1)
+
+
 def test_a_callback_while_callbacks_are_off_registers_nothing_but_is_told(desk: Desk):
     desk.leave_number()
     assert (desk.tasks, desk.sent(REGISTER), desk.asked.state) == ([], [], State.FAILED)
