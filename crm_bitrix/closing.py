@@ -48,14 +48,15 @@ class _Ending:
 
 def _ending(work: Work, plan: Plan) -> _Ending:
     failed = [action for action in work.in_state(CrmAction.State.FAILED) if not action.is_optional]
-    portal = work.communication.portal
-    rests = [until for action in work.in_state(CrmAction.State.PLANNED) if (until := resting(portal, action.method))]
+    ready = [action for action in work.in_state(CrmAction.State.PLANNED) if work.results.keys() >= set(action.needs)]
     if unknown := work.in_state(CrmAction.State.SENT):
         return _uncertain(work, unknown)
     if failed:
         return _Ending(State.FAILED, f"{failed[0].key}: {failed[0].error}", None)
-    if rests:
-        return _Ending(State.RETRY, "метод портала отдыхает: исчерпано время работы", max(rests))
+    if ready:
+        rests = (resting(work.communication.portal, action.method) for action in ready)
+        again_at = max(filter(None, rests), default=timezone.now())
+        return _Ending(State.RETRY, "метод портала отдыхает: исчерпано время работы", again_at)
     made = [f"{action.creates}:{action.result['id']}" for action in work.actions if action.creates and action.result]
     crm_object = made[-1] if made else plan.crm_object
     return _Ending(plan.state, plan.reason, plan.wake_at, attempts=0, crm_object=crm_object)

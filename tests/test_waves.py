@@ -1,6 +1,10 @@
 """What shares a request: actions of many communications, or one's with those that follow them."""
 
+from datetime import timedelta
+from itertools import chain, repeat
+
 import pytest
+from django.utils import timezone
 
 from crm_bitrix.models import CrmAction
 from integration.models import State
@@ -41,6 +45,20 @@ def test_what_follows_a_refused_creation_is_not_sent_and_not_uncertain(product: 
     product.pass_time(601)
     assert product.call(story).state == State.DONE
     assert len(portal.commands("crm.item.add", ok=True)) == len(portal.telephony.statistics) == 1
+
+
+def test_an_action_whose_method_wakes_up_just_after_the_last_request_is_sent_in_the_next_round(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+):
+    portal = product.sandbox.portal
+    portal.charge("telephony.externalCall.finish", portal.operating_limit)
+    looks = chain([None], repeat(timezone.now() + timedelta(minutes=10)))
+    monkeypatch.setattr("crm_bitrix.closing.resting", lambda _portal, _method: next(looks))
+    story = product.play("missed_call", step_by_step=False, client_phone=NEW_PHONE)
+    assert product.call(story).state == State.RETRY
+    product.pass_time(601)
+    assert product.call(story).state == State.DONE
+    assert len(portal.telephony.statistics) == 1
 
 
 def test_where_many_share_a_request_everybody_waits_for_the_answer(product: Product):
