@@ -215,4 +215,22 @@ def _disorder(sandbox: Sandbox) -> Iterator[str]:
     for at, what, call_id, user_id in sandbox.portal.telephony.card_log:
         if what == "show" and at > finished.get(call_id, at):
             yield f"{call_id}: the card of user {user_id} was shown after the end"
-    yield from (f"{call_id}: the card of user {user} stays open" for call_id, user in sandbox.portal.telephony.cards)
+    for call_id, user_id in sandbox.portal.telephony.cards:
+        found = f"{call_id}: the card of user {user_id} stays open"
+        yield "\n          ".join([found, *_how_it_went(sandbox, call_id)])
+
+
+def _how_it_went(sandbox: Sandbox, call_id: str) -> Iterator[str]:
+    """What the portal and the journal know of a call: what an open card is understood by."""
+    from integration.models import Communication
+
+    for at, what, shown_id, user_id in sandbox.portal.telephony.card_log:
+        if shown_id == call_id:
+            yield f"portal: {what} to user {user_id} at {at}"
+    for one in Communication.objects.filter(kind="call").prefetch_related("actions"):
+        if call_id not in str((one.facts, [action.result for action in one.actions.all()])):
+            continue
+        yield f"{one}: {one.state}, {one.reason}, of {one.external_id or one.uis_id}, {one.facts}"
+        yield from (f"step: {step}" for step in one.trace)
+        yield from (f"event: {event.source} {event.received_at}" for event in one.events.order_by("id"))
+        yield from (f"action: {done.key} {done.state} {done.sent_at}" for done in one.actions.order_by("id"))
