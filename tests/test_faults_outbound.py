@@ -94,7 +94,7 @@ class Door:
             self.visits += 1
             try:
                 visitor.recv(65_536)
-                visitor.sendall(self.answer)
+                visitor.sendall(self.answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
                 for chunk in self.rest:
                     visitor.sendall(chunk)
             except OSError:
