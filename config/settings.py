@@ -96,7 +96,7 @@ if IS_SQLITE:
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;",
     }
 else:
-    # Only what asks for it is prepared: the statement of the hook (integration/door.py).
+    # Only what asks for it is prepared (integration/prepared.py).
     database["OPTIONS"] |= {"connect_timeout": 5, "prepare_threshold": 5}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

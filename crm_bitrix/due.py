@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from crm_bitrix.models import CrmAction
 from integration.models import Communication, Credential, InboxEvent, Portal
+from integration.prepared import columns_of, prepared_cursor, prepared_rows
 
 UNCERTAIN = timedelta(seconds=5)
 """How old an unknown outcome must be to be looked up: what the portal has done may not be found at once."""
@@ -27,7 +28,8 @@ _HAS_WORK = (
 
 
 _CANDIDATES = (
-    "SELECT m.* FROM integration_communication m WHERE m.portal_id = %s AND m.id IN ("
+    f"SELECT {columns_of(Communication, table='m')} "  # noqa: S608 - made of constants
+    "FROM integration_communication m WHERE m.portal_id = %s AND m.id IN ("
     "SELECT d.id FROM integration_communication d WHERE d.portal_id = %s AND d.due_at <= %s "
     "UNION SELECT a.communication_id FROM crm_bitrix_crmaction a WHERE a.state = 'sent') "
     "ORDER BY EXISTS (SELECT 1 FROM crm_bitrix_crmaction a WHERE a.state = 'sent' AND a.communication_id = m.id) DESC, "
@@ -42,7 +44,7 @@ def candidates(portal_id: int, *, limit: int) -> RawQuerySet:
     Each has its actions, in their order, as `loaded_actions`.
     """
     now = connection.ops.adapt_datetimefield_value(timezone.now())
-    rows = Communication.objects.raw(_CANDIDATES, [portal_id, portal_id, now, limit])
+    rows = prepared_rows(Communication, _CANDIDATES, [portal_id, portal_id, now, limit])
     return rows.prefetch_related(Prefetch("actions", CrmAction.objects.order_by("seq"), to_attr="loaded_actions"))
 
 
@@ -71,6 +73,6 @@ def _owners(channels: Iterable[str], side: str) -> Iterator[int]:
 
 def _has_work(now: datetime, portal_id: int) -> bool:
     moments = [connection.ops.adapt_datetimefield_value(moment) for moment in (now, now - UNCERTAIN)]
-    with connection.cursor() as cursor:
+    with prepared_cursor(connection) as cursor:
         cursor.execute(_HAS_WORK, [portal_id, f"b24:{portal_id}", *moments])
         return cursor.fetchone() is not None

@@ -25,6 +25,7 @@ from integration.events import BadPayload, RawEvent, read_notification
 from integration.inbox import KINDS, URGENT_EVENTS
 from integration.many import insert_all, update_each
 from integration.models import Communication, Credential, InboxEvent, Portal
+from integration.prepared import prepared_cursor
 from integration.rules.document import DEFAULT_COUNTRY
 from integration.rules.observations import Observation
 from integration.tracing import trace_id
@@ -274,6 +275,6 @@ def has_urgent(channels: Collection[str]) -> bool:
 def _is_any_unread(channels: Collection[str]) -> bool:
     """Asked before every request, and answered no as a rule."""
     places = ", ".join(["%s"] * len(channels))
-    with connection.cursor() as cursor:
+    with prepared_cursor(connection) as cursor:
         cursor.execute(_ANY_UNREAD.format(places), [*channels])
         return cursor.fetchone() is not None

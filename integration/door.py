@@ -10,15 +10,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from django.db import InterfaceError, OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from integration import inbox, ringer
 from integration.models import Credential, InboxEvent
 from integration.models.portal import hash_secret
+from integration.prepared import prepared_cursor
 
 _STORE = (
     "INSERT INTO integration_inboxevent (channel, source, name, dedupe_key, query, body, received_at, error) "
@@ -62,18 +61,9 @@ def _store(database: BaseDatabaseWrapper, values: list[Any]) -> bool:
 
 
 def _execute(database: BaseDatabaseWrapper, values: list[Any]) -> bool:
-    with _cursor(database) as cursor, _TURN:
+    with prepared_cursor(database) as cursor, _TURN:
         cursor.execute(_STORE, values)
         return cursor.rowcount == 1
-
-
-def _cursor(database: BaseDatabaseWrapper) -> CursorWrapper:
-    """A cursor whose statement PostgreSQL plans once per connection, as SQLite does by itself: planning it each time
-    took as long as carrying it out."""
-    database.ensure_connection()
-    if database.vendor == "postgresql":
-        return database._prepare_cursor(psycopg.Cursor(database.connection))
-    return database.cursor()
 
 
 def _is_open(credential_uuid: UUID, secret: str) -> bool:

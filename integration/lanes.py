@@ -20,6 +20,7 @@ from django_q.tasks import async_task
 
 from integration.flushing import lazily
 from integration.models import Lane
+from integration.prepared import columns_of, prepared_cursor, prepared_rows
 
 LEASE = timedelta(seconds=45)
 RING_AGAIN = timedelta(seconds=5)
@@ -41,6 +42,7 @@ _ACQUIRE = (
     "UPDATE integration_lane SET lease_token = %s, lease_until = %s, rung_at = NULL "  # noqa: S608 - made of constants
     f"WHERE name = %s AND {_FREE} AND {_AWAKE}"
 )
+_COLUMNS = columns_of(Lane, table="integration_lane")
 _HOLD = "UPDATE integration_lane SET lease_until = %s WHERE name = %s AND lease_token = %s"
 _RELEASE = "UPDATE integration_lane SET lease_token = '', lease_until = NULL WHERE name = %s AND lease_token = %s"
 _FILL = (
@@ -57,7 +59,7 @@ def _claim(statement: str) -> str:
 
 def _update(statement: str, *values: Any) -> bool:
     """Carry out a claim; says whether it holds."""
-    with connection.cursor() as cursor:
+    with prepared_cursor(connection) as cursor:
         cursor.execute(_claim(statement), [_adapted(value) for value in values])
         return bool(cursor.rowcount)
 
@@ -82,7 +84,7 @@ def quiet(names: Collection[str]) -> list[str]:
     """Those of the lanes that would hear a bell now."""
     if not names:
         return []
-    with connection.cursor() as cursor:
+    with prepared_cursor(connection) as cursor:
         places = ", ".join(["%s"] * len(names))
         cursor.execute(
             f"SELECT name FROM integration_lane WHERE name IN ({places}) AND {ASLEEP}",  # noqa: S608 - made of constants
@@ -99,7 +101,7 @@ def acquire(name: str, *, is_paused_too: bool = False) -> Lane | None:
     now = timezone.now()
     pause_over_by = now + LONGEST_PAUSE if is_paused_too else now
     values = [secrets.token_hex(16), now + LEASE, name, now, pause_over_by]
-    rows = Lane.objects.raw(f"{_claim(_ACQUIRE)} RETURNING *", [_adapted(value) for value in values])
+    rows = prepared_rows(Lane, f"{_claim(_ACQUIRE)} RETURNING {_COLUMNS}", [_adapted(value) for value in values])
     return next(iter(rows), None)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection, models, transaction
 
 from integration.flushing import lazily
+from integration.prepared import prepared_cursor
 
 Values = Mapping[str, Any]
 AT_ONCE = 200
@@ -30,7 +31,7 @@ def _insert(rows: Sequence[models.Model]) -> None:
     columns = ", ".join(f'"{field.column}"' for field in fields)
     one = f"({', '.join(['%s'] * len(fields))})"
     values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in fields]
-    with connection.cursor() as cursor:
+    with prepared_cursor(connection) as cursor:
         cursor.execute(
             f'INSERT INTO "{meta.db_table}" ({columns}) VALUES {", ".join([one] * len(rows))} RETURNING id',  # noqa: S608 - names of columns
             values,
@@ -45,7 +46,7 @@ def update_ids(model: type[models.Model], ids: Sequence[int], values: Values) ->
     written = ", ".join(f'"{fields[name].column}" = %s' for name in values)
     places = ", ".join(["%s"] * len(ids))
     new = [fields[name].get_db_prep_save(value, connection) for name, value in values.items()]
-    with connection.cursor() as cursor:
+    with prepared_cursor(connection) as cursor:
         cursor.execute(
             f'UPDATE "{model._meta.db_table}" SET {written} WHERE id IN ({places})',  # noqa: S608 - names of columns
             [*new, *ids],
@@ -75,7 +76,7 @@ def update_each(model: type[models.Model], changes: Sequence[tuple[Values, Value
         for old, new in sorted(changes, key=lambda change: change[0]["id"])
     ]
     update = f'UPDATE "{table}" SET {written} WHERE {found}'  # noqa: S608 - names of columns
-    with connection.cursor() as cursor:
+    with prepared_cursor(connection) as cursor:
         cursor.executemany(lazily(update) if lazy else update, rows)
 
 
