@@ -154,9 +154,12 @@ def _key_of(told: Told) -> _Key:
 
 def _known(told: Sequence[Told]) -> dict[_Key, Communication]:
     """The communications that are told of and stored already, in one query; nobody else changes them meanwhile."""
-    ids, owners = {one.observed.uis_id for one in told} - {""}, {one.credential.pk for one in told}
-    rows = Communication.objects.select_for_update().order_by("pk")
-    stored = rows.filter(credential__in=owners, uis_id__in=ids) if ids else ()
+    keys = {_key_of(one) for one in told if one.observed.uis_id}
+    if not keys:
+        return {}
+    owners, kinds, ids = map(set, zip(*keys, strict=True))
+    rows = Communication.objects.select_for_update().order_by("pk").exclude(uis_id="")
+    stored = rows.filter(credential__in=owners, kind__in=kinds, uis_id__in=ids)
     return {(one.credential_id, one.kind, one.uis_id): one for one in stored}
 
 

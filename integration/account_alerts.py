@@ -14,6 +14,7 @@ from integration import alerts, completeness
 from integration.alerts import Trouble
 from integration.completeness import DayFigures
 from integration.models import Communication, Credential, InboxEvent
+from integration.notifications import last_received
 
 CODES = ("gap", "no_notifications", "failures")
 SILENCE = timedelta(hours=3)
@@ -56,8 +57,10 @@ def _silence(credential: Credential, now: datetime) -> Iterator[Trouble]:
     first = calls.aggregate(first=Min("started_at"))["first"]
     if first is None:
         return
-    told = InboxEvent.objects.filter(channel=credential.channel, source=InboxEvent.Source.UIS)
-    last = told.aggregate(last=Max("received_at"))["last"]
+    unread = InboxEvent.objects.filter(
+        channel=credential.channel, source=InboxEvent.Source.UIS, folded_at__isnull=True
+    ).aggregate(last=Max("received_at"))["last"]
+    last = max(filter(None, (unread, *last_received(credential).values())), default=None)
     if last is None or last < first - REPORTED_AFTER:
         yield Trouble("no_notifications", credential.portal, credential, since=last or first)
 

@@ -77,7 +77,9 @@ def is_kept(communication: Communication) -> bool:
 
 
 def _rows(credential: Credential, tab: str) -> QuerySet[Communication]:
-    return Communication.objects.filter(credential=credential, kind__in=KINDS[tab], state=State.WITHHELD)
+    return Communication.objects.filter(
+        portal=credential.portal_id, credential=credential, kind__in=KINDS[tab], state=State.WITHHELD
+    )
 
 
 def _active_tabs(credential: Credential) -> set[str]:

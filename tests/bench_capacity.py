@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tests import bench_world as world
@@ -52,9 +51,9 @@ def measure(*, quick: bool, part: str) -> Iterator[Figure]:
         _settle()
         day.pass_seconds(BEFORE_SECONDS)
         day.forget()
-        before = _postgres_seconds()
+        before = world.postgres_seconds()
         day.pass_seconds(seconds)
-        database_load = (_postgres_seconds() - before) / seconds
+        database_load = (world.postgres_seconds() - before) / seconds
         spent, done = day.spent.copy(), day.done.copy()
         day.end()
     loads = {name: value / seconds for name, value in spent.items()}
@@ -256,13 +255,3 @@ class Day:
         work()
         self.spent[name] += time.thread_time() - began
         self.done[name] += number
-
-
-def _postgres_seconds() -> float:
-    """What PostgreSQL's process for our connection has taken of the processor."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        fields = Path(f"/proc/{cursor.fetchone()[0]}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100

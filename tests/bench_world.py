@@ -224,6 +224,15 @@ def _children(pid: int) -> Iterator[int]:
             yield from _children(int(child))
 
 
+def postgres_seconds() -> float:
+    """What PostgreSQL's process for our connection has taken of the processor."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(Path(f"/proc/{cursor.fetchone()[0]}/schedstat").read_text().split()[0]) / 1e9
+
+
 def forget_peak() -> None:
     """Let the highest memory of this process begin anew."""
     Path("/proc/self/clear_refs").write_text("5")

@@ -51,7 +51,7 @@ class CommunicationAdmin(PageAdmin):
     ]
     list_filter = ["state", KindFilter, DirectionFilter, "started_at", ("portal", PortalFilter)]
     list_select_related = ["portal"]
-    ordering = ["-started_at", "-pk"]
+    ordering = ["-pk"]
     search_fields = ["uis_id"]
     search_help_text = gettext_lazy("телефон клиента, номер звонка (call session) или адрес портала")
     actions = ["process_again"]

@@ -65,7 +65,7 @@ class RequestLogAdmin(OfPortalAdmin):
     list_display = ["at", "portal_name", "methods", "commands", "result", "duration_ms"]
     list_filter = [StatusFilter, "at", ("portal", PortalFilter)]
     search_fields = ["methods", "portal__domain", "detail"]
-    ordering = ["-at", "-pk"]
+    ordering = ["-pk"]
 
     @admin.display(description=gettext_lazy("исход"), ordering="status")
     def result(self, row: RequestLog) -> SafeString:

@@ -75,7 +75,14 @@ class Communication(models.Model):
                 condition=Q(report_at__isnull=False),
                 name="communication_report",
             ),
+            models.Index(
+                fields=["started_at"], condition=Q(uis_id="") & ~Q(external_id=""), name="communication_asked"
+            ),
             models.Index(fields=["portal", "-started_at"], name="communication_journal"),
+            models.Index(fields=["portal", "kind", "-started_at"], name="communication_journal_kind"),
+            models.Index(
+                fields=["portal", "state", "-started_at"], condition=~Q(state="done"), name="communication_not_done"
+            ),
             models.Index(fields=["portal", "client_phone"], name="communication_phone"),
         ]
 
