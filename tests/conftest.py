@@ -17,6 +17,7 @@ import time_machine
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from playwright.sync_api import expect
 
 from crm_bitrix import lane, rulesets
 from crm_bitrix.models import BitrixItem, CrmAction, RequestLog
@@ -42,6 +43,8 @@ from tests.tables import quick_journeys  # noqa: F401 - a fixture
 JOURNALS = "|".join(one._meta.db_table for one in (Communication, CrmAction, InboxEvent, Lane, Record, RequestLog))
 WRITES_A_SETTING = re.compile(rf'(INSERT INTO|UPDATE|DELETE FROM) (?!"?({JOURNALS})\b)')
 START = datetime(2026, 3, 16, 7, 15, tzinfo=UTC)
+
+expect.set_options(timeout=20_000)  # what a busy machine takes for a screen, in milliseconds, is no fault of the screen
 
 
 @dataclass

@@ -86,8 +86,8 @@ def findings(frame: Frame) -> list[str]:
 
 def russian(frame: Frame) -> list[str]:
     """Russian words on an English screen that no user has written, and that are not marked as words of UIS's own."""
-    text = frame.evaluate(WORDS)
-    for name in sorted({*written(), *frame.evaluate(QUOTED)}, key=len, reverse=True):
+    text, quoted = frame.evaluate(f"() => [({WORDS})(), ({QUOTED})()]")  # at once: a preview may just be coming
+    for name in sorted({*written(), *quoted}, key=len, reverse=True):
         text = text.replace(name, "")
     return sorted({found.strip() for found in RUSSIAN.findall(text)})
 

@@ -13,7 +13,6 @@ from playwright.sync_api import FrameLocator, Page, expect, sync_playwright
 from integration.models import Credential, Portal
 from settings_ui.models import FrameSession
 from tests.sandbox import Sandbox
-from tests.system import find_chromium
 
 pytestmark = pytest.mark.browser
 
@@ -76,8 +75,7 @@ def visit(driver, live_server, settings, monkeypatch, world):
     settings.UIS_DATA_API_URL = told["uis"]["data_api_url"]
     settings.UIS_CALL_API_URL = told["uis"]["call_api_url"]
     settings.PUBLIC_URL = product = live_server.url
-    path = os.environ.get("CHROMIUM") or str(find_chromium())
-    browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+    browser = driver.chromium.launch(executable_path=os.environ.get("CHROMIUM"), args=ARGUMENTS)
     page = browser.new_page(locale="ru-RU", viewport={"width": 1280, "height": 800})
     page.add_init_script(HEAR)
     guest = Visit(page, world, product)

@@ -16,6 +16,7 @@ __all__ = ["driver", "visit", "world"]
 pytestmark = pytest.mark.browser
 
 WIDER = """() => [...document.querySelectorAll("body *")]
+    .filter((one) => one.checkVisibility())
     .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
     .filter((one) => !one.closest(".visually-hidden, thead, .scroll, .results, .page-table"))
     .map((one) => one.outerHTML.slice(0, 120))"""
