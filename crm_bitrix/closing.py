@@ -48,12 +48,11 @@ class _Ending:
 
 def _ending(work: Work, plan: Plan) -> _Ending:
     failed = [action for action in work.in_state(CrmAction.State.FAILED) if not action.is_optional]
-    ready = [action for action in work.in_state(CrmAction.State.PLANNED) if work.results.keys() >= set(action.needs)]
     if unknown := work.in_state(CrmAction.State.SENT):
         return _uncertain(work, unknown)
     if failed:
         return _Ending(State.FAILED, f"{failed[0].key}: {failed[0].error}", None)
-    if ready:
+    if ready := work.ready:
         rests = (resting(work.communication.portal, action.method) for action in ready)
         again_at = max(filter(None, rests), default=timezone.now())
         return _Ending(State.RETRY, "метод портала отдыхает: исчерпано время работы", again_at)

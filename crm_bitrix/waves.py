@@ -70,23 +70,22 @@ def next_wave(works: Sequence[Work], *, limit: int) -> Wave:
 
 
 def _ready(works: Sequence[Work]) -> Iterator[tuple[Work, CrmAction, Command]]:
-    """Planned actions with everything they need done."""
+    """Actions that may be sent now."""
     for work in sorted(works, key=lambda work: work.communication.rank_at):
         results = work.results
-        for action in _waiting(work):
-            if results.keys() >= set(action.needs):
-                yield work, action, Command(action.method, fill_params(action.params, results))
+        for action in _awake(work, work.ready):
+            yield work, action, Command(action.method, fill_params(action.params, results))
 
 
-def _waiting(work: Work) -> list[CrmAction]:
-    portal = work.communication.portal
-    return [action for action in work.in_state(CrmAction.State.PLANNED) if not resting(portal, action.method)]
+def _awake(work: Work, actions: Sequence[CrmAction]) -> list[CrmAction]:
+    """Those whose methods do not rest."""
+    return [action for action in actions if not resting(work.communication.portal, action.method)]
 
 
 def _follow(wave: Wave, work: Work, *, limit: int) -> None:
     """Add the actions that wait only for those of this wave, each after what it waits for."""
     results = {**work.results}
-    for action in _waiting(work):
+    for action in _awake(work, work.in_state(CrmAction.State.PLANNED)):
         name = name_of(action)
         if name not in wave.commands and len(wave.commands) < limit:
             command = _following(action, results)

@@ -35,6 +35,12 @@ class Work:
         """What the portal answered to those, by key."""
         return {action.key: action.result for action in self.actions if action.state == CrmAction.State.DONE}
 
+    @property
+    def ready(self) -> list[CrmAction]:
+        """Planned actions with everything they need done; their methods may rest."""
+        results = self.results
+        return [action for action in self.in_state(CrmAction.State.PLANNED) if results.keys() >= set(action.needs)]
+
     def in_state(self, state: str) -> list[CrmAction]:
         return [action for action in self.actions if action.state == state]
 

@@ -1,5 +1,6 @@
 """The country of numbers that are written without a code, as the settings of a credential name it."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from integration.models import Credential, SettingsTab
@@ -11,9 +12,9 @@ def country_of(credential: Credential) -> str:
     return _country(credential.pk, credential.revision)
 
 
-def countries_of(portal_id: int) -> set[str]:
-    """Those of all credentials of a portal, RU where it has none."""
-    return {country_of(one) for one in Credential.objects.filter(portal=portal_id)} or {DEFAULT_COUNTRY}
+def countries_of(credentials: Iterable[Credential]) -> set[str]:
+    """Those of these credentials, RU where there are none."""
+    return {country_of(one) for one in credentials} or {DEFAULT_COUNTRY}
 
 
 @lru_cache(maxsize=10_000)

@@ -118,11 +118,11 @@ def zone_of(portal: Portal) -> ZoneInfo:
 
 def _about_number(text: str, portal: Portal) -> Q:
     """By phone in any usual writing of the portal's countries or by its last digits, or by the number at UIS."""
+    credentials = list(portal.credentials.all())
     # Named as the index of these numbers begins: without that it is of no use.
-    accounts = list(portal.credentials.values_list("pk", flat=True))
-    wanted = ~Q(uis_id="") & Q(credential__in=accounts, kind__in=KINDS, uis_id=text)
+    wanted = ~Q(uis_id="") & Q(credential__in=credentials, kind__in=KINDS, uis_id=text)
     digits = phone_digits(text)
-    if phones := {normalise_phone(text, country) for country in countries_of(portal.pk)} - {None}:
+    if phones := {normalise_phone(text, country) for country in countries_of(credentials)} - {None}:
         return wanted | Q(client_phone__in=phones)
     return wanted | Q(client_phone__endswith=digits) if len(digits) >= SHORTEST_NUMBER else wanted
 
