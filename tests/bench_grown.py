@@ -13,8 +13,8 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from unittest import mock
 from uuid import UUID
@@ -35,10 +35,10 @@ COPIES = 1_000_000_000
 class Costs:
     """What a few communications cost, each. `cpu_ms` is this process and PostgreSQL, `database_ms` PostgreSQL alone."""
 
-    cpu_ms: float = 0.0
-    database_ms: float = 0.0
-    statements: float = 0.0
-    kilobytes: float = 0.0
+    cpu_ms: float
+    database_ms: float
+    statements: float
+    kilobytes: float
 
 
 class Seen:
@@ -116,11 +116,10 @@ def _let_reports_come(product: Any) -> None:
 
 
 def _new_client() -> dict[str, Any]:
-    _serial.append(len(_serial))
-    return {"client_phone": f"7940{len(_serial):07d}", "employees": [world.PETR]}
+    return {"client_phone": f"7940{next(_serial):07d}", "employees": [world.PETR]}
 
 
-_serial: list[int] = []
+_serial = count(1)
 
 
 def _cost(work: Callable[[], None], calls: int) -> tuple[Costs, Seen]:
@@ -129,10 +128,11 @@ def _cost(work: Callable[[], None], calls: int) -> tuple[Costs, Seen]:
     seen, stored, database = Seen(), _bytes(), world.postgres_seconds()
     gc.collect()
     gc.freeze()  # what the sandbox, in the same process, holds of earlier runs is not looked through in this one
-    with _main_thread_time() as spent, connection.execute_wrapper(seen.note):
+    began = time.thread_time()
+    with connection.execute_wrapper(seen.note):
         work()
+    own_ms = (time.thread_time() - began) * 1000 / calls
     database_ms = (world.postgres_seconds() - database) * 1000 / calls
-    own_ms = spent[0] * 1000 / calls
     statements = seen.count.total() / calls
     costs = Costs(own_ms + database_ms, database_ms, statements, (_bytes() - stored) / 1024 / calls)
     _assert_finished()
@@ -146,14 +146,6 @@ def _assert_finished() -> None:
 
     assert not Communication.objects.filter(pk__lt=COPIES, report_at__isnull=False).exists()
     assert not Record.objects.filter(pk__lt=COPIES).exclude(state=Record.State.DONE).exists()
-
-
-@contextmanager
-def _main_thread_time() -> Iterator[list[float]]:
-    spent: list[float] = []
-    began = time.thread_time()
-    yield spent
-    spent.append(time.thread_time() - began)
 
 
 def _bytes() -> int:
